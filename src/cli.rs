@@ -1,0 +1,245 @@
+//! The command line: every flag is defined here, once; help, man page and completions are derived from it.
+
+#![allow(clippy::doc_markdown, reason = "these comments are help texts, where backticks would be printed")]
+#![allow(clippy::struct_excessive_bools, reason = "a flag is a bool")]
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+use crate::encoder::Backend;
+
+/// Label the log messages of a CSV file: regex rules, then a sentence embedding with a linear classifier, then an
+/// optional LLM for what is left.
+#[derive(Debug, Parser)]
+#[command(name = "logclass", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Label every row of a CSV file
+    Classify(Classify),
+    /// Train a model from labelled rows
+    Train(Train),
+    /// Check rules, or see what they match
+    Rules(Rules),
+    /// Tell what a model file is
+    Model(Model),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// `classify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  logclass classify export.csv -o labelled.csv
+  zcat export.csv.gz | logclass classify | grep 'Critical Error'
+  logclass classify export.csv --explain --summary figures.json -o labelled.csv
+
+Exit status: 0 done; 1 failed; 2 usage; 3 finished, but the LLM could not answer some rows; 130, 143 interrupted.")]
+pub struct Classify {
+    /// CSV with the columns source and log_message; - is standard input
+    pub input: Option<PathBuf>,
+    /// File to write, which appears whole or not at all; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The stages.
+    #[command(flatten)]
+    pub stages: Stages,
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
+    /// Column to add
+    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    pub label_column: Option<String>,
+    /// Overwrite the label column if there is one
+    #[arg(long, help_heading = "Columns")]
+    pub overwrite: bool,
+    /// Add label_stage, label_confidence and label_reason
+    #[arg(long)]
+    pub explain: bool,
+    /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
+    #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
+    pub min_confidence: Option<f32>,
+    /// Never ask an LLM
+    #[arg(long, help_heading = "Stages")]
+    pub no_llm: bool,
+    /// Classify without writing rows or asking the LLM, and tell what a run would do
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the run's figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Templates to remember at the least; bounds the memory of a run
+    #[arg(long, value_name = "N", default_value_t = 200_000, help_heading = "Limits")]
+    pub table_size: usize,
+    /// Longest record, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, value_parser = record_bytes, help_heading = "Limits")]
+    pub max_record_bytes: usize,
+    /// How it runs.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// Which rules, model and encoder.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stages")]
+pub struct Stages {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Model file made by `logclass train` [default: the bundled one]
+    #[arg(long, value_name = "FILE", env = "LOGCLASS_MODEL")]
+    pub model: Option<PathBuf>,
+    /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
+    #[arg(long, value_name = "ENCODER")]
+    pub encoder: Option<String>,
+    /// What computes the vectors
+    #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
+    pub backend: Backend,
+}
+
+/// Which columns, and what is between them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Columns")]
+pub struct Columns {
+    /// Column of the source [default: source]
+    #[arg(long, value_name = "NAME")]
+    pub source_column: Option<String>,
+    /// The input has no source column
+    #[arg(long, conflicts_with = "source_column")]
+    pub no_source: bool,
+    /// Column of the message [default: log_message]
+    #[arg(long, value_name = "NAME")]
+    pub message_column: Option<String>,
+    /// Byte between fields, or `tab` [default: a comma, a tab for .tsv]
+    #[arg(long, value_name = "BYTE", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+}
+
+/// How a command runs.
+#[derive(Debug, Args)]
+pub struct Running {
+    /// Threads [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bar, no summary; warnings and errors only
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// CSV files with a message and a label column
+    #[arg(required = true, value_name = "LABELLED")]
+    pub inputs: Vec<PathBuf>,
+    /// Model file to write
+    #[arg(short, long, value_name = "MODEL")]
+    pub output: PathBuf,
+    /// Column of the label
+    #[arg(long, value_name = "NAME", default_value = "target_label")]
+    pub label_column: String,
+    /// Column of the message
+    #[arg(long, value_name = "NAME", default_value = "log_message")]
+    pub message_column: String,
+    /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
+    #[arg(long, value_name = "ENCODER")]
+    pub encoder: Option<String>,
+    /// What computes the vectors
+    #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
+    pub backend: Backend,
+    /// Seed of the cross-validation's folds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// How it runs.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `rules`.
+#[derive(Debug, Args)]
+pub struct Rules {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// The commands of `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Validate the rules of a configuration file; name duplicates and rules that can never match first
+    Check {
+        /// Configuration file [default: the bundled rules]
+        #[arg(env = "LOGCLASS_CONFIG")]
+        config: Option<PathBuf>,
+    },
+    /// Show which rule matches which row, and what is left over
+    Test {
+        /// CSV with the columns source and log_message; - is standard input
+        input: Option<PathBuf>,
+        /// Configuration file [default: the bundled rules]
+        #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
+        config: Option<PathBuf>,
+        /// The columns.
+        #[command(flatten)]
+        columns: Columns,
+        /// Rows to show for each rule, and of those left over
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        examples: usize,
+    },
+}
+
+/// `model`.
+#[derive(Debug, Args)]
+pub struct Model {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+/// The commands of `model`.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Labels, encoder, hashes, thresholds and cross-validated figures of a model
+    Info {
+        /// Model file [default: the bundled one]
+        model: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
+}
+
+fn record_bytes(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(bytes) if (1..=1 << 30).contains(&bytes) => Ok(bytes),
+        _ => Err("expected a number of bytes from 1 to 1073741824".to_owned()),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [b'"' | b'\n' | b'\r'] => Err("a quote or a line end cannot stand between fields".to_owned()),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("expected one ASCII character, or `tab`".to_owned()),
+    }
+}

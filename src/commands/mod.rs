@@ -1,0 +1,61 @@
+//! The commands: one file each, and what they share.
+
+mod classify;
+mod model;
+mod rules;
+mod setup;
+mod train;
+
+use anyhow::Result;
+use clap::CommandFactory;
+use std::io::Write;
+
+use crate::cli::{Cli, Command};
+use crate::error::ExitStatus;
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+/// What stopped it; [`crate::error::exit_status_of`] tells the exit status.
+pub fn run(cli: &Cli) -> Result<ExitStatus> {
+    match &cli.command {
+        Command::Classify(arguments) => classify::run(arguments),
+        Command::Train(arguments) => train::run(arguments),
+        Command::Rules(arguments) => rules::run(&arguments.command),
+        Command::Model(arguments) => model::run(&arguments.command),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "logclass", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print(&page)
+        }
+    }
+}
+
+/// Writes to standard output, where a closed pipe is an error that ends quietly.
+fn print(bytes: &[u8]) -> Result<ExitStatus> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()?;
+    Ok(ExitStatus::Done)
+}
+
+/// Removes unfinished files when the process is told to end, and exits as a shell expects.
+pub fn watch_signals() {
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) {
+            std::thread::spawn(move || {
+                if let Some(signal) = signals.forever().next() {
+                    crate::output::remove_unfinished();
+                    std::process::exit(128 + signal);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `logclass model info`: what a model file is.
+
+use anyhow::Result;
+use std::fmt::Write;
+
+use crate::cli::ModelCommand;
+use crate::error::ExitStatus;
+use crate::head::{Head, ModelInfo};
+
+/// Runs the command.
+pub fn run(command: &ModelCommand) -> Result<ExitStatus> {
+    let ModelCommand::Info { model, json } = command;
+    let head = match model {
+        Some(path) => Head::read(path)?,
+        None => Head::bundled()?,
+    };
+    let text =
+        if *json { format!("{}\n", serde_json::to_string_pretty(&head.info)?) } else { describe(&head.info) };
+    super::print(text.as_bytes())
+}
+
+/// A model's description, for people.
+pub fn describe(info: &ModelInfo) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<18} {value}");
+    };
+    line("labels", format!("{} ({})", info.labels.len(), shown(&info.labels)));
+    line("encoder", format!("{} (sha256 {})", info.encoder, info.encoder_sha256));
+    line("masker, format", format!("version {}, version {}", info.masker, info.format));
+    let ngrams = &info.ngrams;
+    line(
+        "features",
+        format!(
+            "{} floats and {} buckets of {}-to-{}-grams",
+            info.dimensions, ngrams.buckets, ngrams.minimum, ngrams.maximum
+        ),
+    );
+    let training = &info.training;
+    line("trained by", training.program.clone());
+    line("trained from", format!("{} rows, {} templates", training.rows, training.templates));
+    line("regularisation", format!("C = {}", training.regularisation));
+    line(
+        "abstains",
+        format!(
+            "below confidence {:.3} (for precision {:.2}) or familiarity {:.2}; temperature {:.3}",
+            info.min_confidence, training.target_precision, info.min_familiarity, info.temperature
+        ),
+    );
+    if let Some(figures) = &training.cross_validation {
+        line(
+            "cross-validated",
+            format!(
+                "accuracy {:.4}, macro F1 {:.4}, calibration error {:.4} ({} folds, templates held out)",
+                figures.accuracy, figures.macro_f1, figures.calibration_error, figures.folds
+            ),
+        );
+        line(
+            "with abstention",
+            format!(
+                "accuracy {:.4} on the {:.1}% labelled; abstains on {:.1}% of text that is no log",
+                figures.covered_accuracy,
+                100.0 * figures.coverage,
+                100.0 * figures.outliers_rejected
+            ),
+        );
+    }
+    text
+}
+
+fn shown(labels: &[String]) -> String {
+    const MOST: usize = 12;
+    let more = if labels.len() > MOST { ", ..." } else { "" };
+    format!("{}{more}", labels[..labels.len().min(MOST)].join(", "))
+}

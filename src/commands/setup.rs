@@ -1,0 +1,102 @@
+//! What several commands build from their flags: configuration, cascade, columns.
+
+use anyhow::Result;
+use std::path::Path;
+
+use crate::cascade::Cascade;
+use crate::cli::{Columns, Running, Stages};
+use crate::config::Config;
+use crate::encoder::{LazyEncoder, parse_source};
+use crate::head::Head;
+use crate::input::open::ColumnNames;
+use crate::llm::{LabelSpec, Llm, LlmConfig};
+use crate::record::{Labels, UNCLASSIFIED};
+use crate::rules::Rule;
+
+/// The configuration file named, or the bundled one.
+pub fn config(path: Option<&Path>) -> Result<Config> {
+    path.map_or_else(Config::bundled, Config::read)
+}
+
+/// The rules of a run. The bundled rules speak the bundled model's labels, so they come in by themselves only with
+/// that model, and behind a configuration file's own rules only where that file asks for them.
+pub fn rules(config: &Config, config_named: bool, model_named: bool) -> Result<Vec<Rule>> {
+    if !config_named {
+        return Ok(if model_named { Vec::new() } else { config.rules.clone() });
+    }
+    let mut rules = config.rules.clone();
+    if config.default_rules.unwrap_or(rules.is_empty() && !model_named) {
+        rules.extend(Config::bundled()?.rules);
+    }
+    Ok(rules)
+}
+
+/// The cascade that the flags describe.
+pub fn cascade(
+    stages: &Stages,
+    config: &Config,
+    min_confidence: Option<f32>,
+    has_llm: bool,
+) -> Result<Cascade> {
+    let head = match &stages.model {
+        Some(path) => Head::read(path)?,
+        None => Head::bundled()?,
+    };
+    let encoder = LazyEncoder::new(parse_source(stages.encoder.as_deref())?, stages.backend);
+    let rules = rules(config, stages.config.is_some(), stages.model.is_some())?;
+    Cascade::new(config, rules, head, encoder, min_confidence, has_llm)
+}
+
+/// The LLM's configuration: the file's, or the default one when its key is there.
+pub fn llm_config(config: &Config, wanted: bool) -> Option<LlmConfig> {
+    if !wanted {
+        return None;
+    }
+    let default = LlmConfig::default();
+    let has_key = std::env::var(&default.api_key_env).is_ok_and(|key| !key.trim().is_empty());
+    config.llm.clone().or_else(|| has_key.then_some(default))
+}
+
+/// The LLM stage for a cascade's labels.
+pub fn llm(llm: &LlmConfig, config: &Config, labels: &Labels) -> Result<Llm> {
+    let specs = labels.names().iter().filter(|name| *name != UNCLASSIFIED).map(|name| {
+        let described = config.labels.get(name);
+        LabelSpec {
+            id: labels.id(name).unwrap_or(Labels::UNCLASSIFIED),
+            name: name.clone(),
+            description: described.map_or_else(String::new, |label| label.description().to_owned()),
+            examples: described.map_or_else(Vec::new, |label| label.examples().to_vec()),
+        }
+    });
+    Llm::new(llm, specs.collect())
+}
+
+/// The columns, from flags, configuration and defaults, in this order.
+pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite: bool) -> ColumnNames {
+    let pick = |flag: Option<&str>, configured: Option<&String>, default: &str| {
+        flag.map(str::to_owned).or_else(|| configured.cloned()).unwrap_or_else(|| default.to_owned())
+    };
+    let source = pick(flags.source_column.as_deref(), config.columns.source.as_ref(), "source");
+    ColumnNames {
+        source: (!flags.no_source).then_some(source),
+        message: pick(flags.message_column.as_deref(), config.columns.message.as_ref(), "log_message"),
+        label: pick(label, config.columns.label.as_ref(), "target_label"),
+        overwrite,
+    }
+}
+
+/// The byte between fields: as the flag says, else a tab for `.tsv`, else a comma.
+pub fn delimiter(flags: &Columns, path: Option<&Path>) -> u8 {
+    let by_name = || {
+        let tsv =
+            path.and_then(Path::extension).is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
+        if tsv { b'\t' } else { b',' }
+    };
+    flags.delimiter.unwrap_or_else(by_name)
+}
+
+/// Threads to run on.
+pub fn threads(running: &Running) -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    running.threads.map_or_else(all, usize::from)
+}

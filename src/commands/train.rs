@@ -1,0 +1,100 @@
+//! `logclass train`: from labelled rows to a model file.
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sha2::{Digest, Sha256};
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::setup;
+use crate::cli::Train;
+use crate::encoder::{Encoder, files::hex, parse_source};
+use crate::error::ExitStatus;
+use crate::head::TrainingInfo;
+use crate::output::Output;
+use crate::train::{Dataset, Encoded, Settings, finish, folds, select};
+
+/// Warnings printed at the most; the rest are counted.
+const WARNINGS: usize = 10;
+
+/// Runs the command.
+pub fn run(arguments: &Train) -> Result<ExitStatus> {
+    let mut rows = Vec::new();
+    let mut training = TrainingInfo::default();
+    for path in &arguments.inputs {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let name =
+            path.file_name().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
+        training.inputs.push((name, hex(&Sha256::digest(&bytes))));
+        read_rows(&bytes, path, arguments, &mut rows)?;
+    }
+    training.date = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+    let dataset = Dataset::new(rows.iter().map(|(message, label)| (message.as_str(), label.as_str())))?;
+    for warning in dataset.warnings.iter().take(WARNINGS) {
+        eprintln!("logclass: warning: {warning}");
+    }
+    if dataset.warnings.len() > WARNINGS {
+        eprintln!("logclass: warning: and {} more of these", dataset.warnings.len() - WARNINGS);
+    }
+    let settings = Settings { seed: arguments.seed, ..Settings::default() };
+    let encoder = Encoder::load(&parse_source(arguments.encoder.as_deref())?, arguments.backend)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(setup::threads(&arguments.running)).build()?;
+    let head = pool.install(|| {
+        let texts = (dataset.templates.len() + dataset.outliers.len()) as u64;
+        let bar = bar("encoding", texts, arguments.running.quiet);
+        let encoded = Encoded::new(&dataset, &encoder, settings.ngrams, |count| bar.inc(count))?;
+        bar.finish_and_clear();
+        let folds = folds(&dataset, settings.folds, settings.seed);
+        let fits = settings.regularisations.len() * (folds.iter().max().map_or(0, |last| last + 1));
+        let bar = self::bar("cross-validating", fits as u64, arguments.running.quiet);
+        let held_out = select(&dataset, &encoded, &settings, &folds, || bar.inc(1));
+        bar.finish_and_clear();
+        Ok::<_, anyhow::Error>(finish(&dataset, &encoded, &encoder, &settings, &held_out, training))
+    })?;
+    let mut output = Output::create(Some(&arguments.output))?;
+    output.write(&head.to_bytes()?)?;
+    output.finish()?;
+    if !arguments.running.quiet {
+        eprint!("{}", super::model::describe(&head.info));
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn read_rows(bytes: &[u8], path: &Path, arguments: &Train, rows: &mut Vec<(String, String)>) -> Result<()> {
+    let context = || path.display().to_string();
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+    let header = reader.byte_headers().with_context(context)?.clone();
+    let column = |wanted: &str, flag: &str| {
+        header.iter().position(|name| name == wanted.as_bytes()).ok_or_else(|| {
+            let there: Vec<String> =
+                header.iter().map(|name| format!("{:?}", String::from_utf8_lossy(name))).collect();
+            anyhow::anyhow!(
+                "no column {wanted:?}; the columns are {}: name the right one with {flag}",
+                there.join(", ")
+            )
+        })
+    };
+    let message = column(&arguments.message_column, "--message-column").with_context(context)?;
+    let label = column(&arguments.label_column, "--label-column").with_context(context)?;
+    for record in reader.byte_records() {
+        let record = record.with_context(context)?;
+        let text = |index: usize| String::from_utf8_lossy(&record[index]).into_owned();
+        rows.push((text(message), text(label)));
+    }
+    if rows.is_empty() {
+        bail!("{}: no rows", path.display());
+    }
+    Ok(())
+}
+
+fn bar(what: &'static str, steps: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(10));
+    let style =
+        ProgressStyle::with_template("{msg:16} {bar:30} {percent:>3}% eta {eta}").expect("a valid template");
+    bar.set_style(style.progress_chars("━╸ "));
+    bar.set_message(what);
+    bar
+}

@@ -1,0 +1,216 @@
+//! `logclass.toml`: columns, rules, routes, thresholds and the LLM.
+//!
+//! Unknown keys are errors with their line: a typing mistake in a nightly job's configuration must not pass for a
+//! setting. Everything has a default, so an empty file is a valid one.
+
+use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::error::UsageError;
+use crate::llm::LlmConfig;
+use crate::rules::Rule;
+
+/// The rules that the binary carries.
+pub const DEFAULT_TOML: &str = include_str!("../resources/logclass.toml");
+
+/// A configuration file's content, checked.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Names of the columns and how fields are separated.
+    pub columns: Columns,
+    /// Confidence below which the model abstains; the model file's own when absent.
+    pub min_confidence: Option<f32>,
+    /// Also try the rules that come with the program, after the file's own.
+    pub default_rules: Option<bool>,
+    /// What labels mean, for the LLM.
+    pub labels: BTreeMap<String, LabelConfig>,
+    /// Which stages serve a source.
+    #[serde(rename = "route")]
+    pub routes: Vec<Route>,
+    /// The LLM endpoint; absent means none but what `GROQ_API_KEY` gives.
+    pub llm: Option<LlmConfig>,
+    #[serde(rename = "rule")]
+    raw_rules: Vec<toml::Spanned<RawRule>>,
+    /// The rules, in file order.
+    #[serde(skip)]
+    pub rules: Vec<Rule>,
+}
+
+/// `[columns]`.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Columns {
+    /// Column of the source; `source` when absent.
+    pub source: Option<String>,
+    /// Column of the message; `log_message` when absent.
+    pub message: Option<String>,
+    /// Column that is added; `target_label` when absent.
+    pub label: Option<String>,
+}
+
+/// One entry of `[labels]`: a description, alone or with examples.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum LabelConfig {
+    /// `"HTTP Status" = "a request served"`
+    Description(String),
+    /// `[labels."HTTP Status"]` with `description` and `examples`.
+    Table(LabelTable),
+}
+
+/// `[labels."NAME"]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelTable {
+    /// What the label means.
+    #[serde(default)]
+    pub description: String,
+    /// Messages that have the label.
+    #[serde(default)]
+    pub examples: Vec<String>,
+}
+
+impl LabelConfig {
+    /// What the label means.
+    pub fn description(&self) -> &str {
+        match self {
+            Self::Description(text) => text,
+            Self::Table(table) => &table.description,
+        }
+    }
+
+    /// Messages that have the label.
+    pub fn examples(&self) -> &[String] {
+        match self {
+            Self::Description(_) => &[],
+            Self::Table(table) => &table.examples,
+        }
+    }
+}
+
+/// `[[route]]`: records of `source` go through `stages`, in that order.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The source it is for.
+    pub source: String,
+    /// The stages to try, in order; `llm` is passed over when no LLM is configured.
+    pub stages: Vec<RouteStage>,
+}
+
+/// A stage a route can name.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteStage {
+    /// The regex rules.
+    Rules,
+    /// The embedding and the head.
+    Model,
+    /// The LLM.
+    Llm,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    label: String,
+    pattern: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    source: Option<String>,
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`UsageError`] with the file, line and column of what is wrong with it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| UsageError(format!("{}: {error}", path.display())))?;
+        Self::parse(&text).map_err(|error| UsageError(format!("{}: {error:#}", path.display())).into())
+    }
+
+    /// The configuration that applies when no file is named.
+    ///
+    /// # Errors
+    /// Never: the text is part of the program, and tested.
+    pub fn bundled() -> Result<Self> {
+        Self::parse(DEFAULT_TOML).context("bundled logclass.toml")
+    }
+
+    /// Reads a configuration from its text.
+    ///
+    /// # Errors
+    /// With the line and column of what is wrong.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            let (line, column) = error.span().map_or((1, 1), |span| line_and_column(text, span.start));
+            anyhow!("line {line}, column {column}: {}", error.message())
+        })?;
+        for (index, raw) in std::mem::take(&mut config.raw_rules).into_iter().enumerate() {
+            let (line, _) = line_and_column(text, raw.span().start);
+            let raw = raw.into_inner();
+            let name = raw.name.unwrap_or_else(|| format!("rule {}", index + 1));
+            for (key, value) in [("label", &raw.label), ("pattern", &raw.pattern)] {
+                if value.is_empty() {
+                    return Err(anyhow!("line {line}: rule {name:?}: {key} is empty"));
+                }
+            }
+            config.rules.push(Rule {
+                name,
+                label: raw.label,
+                pattern: raw.pattern,
+                source: raw.source,
+                line,
+            });
+        }
+        if let Some(confidence) = config.min_confidence
+            && !(0.0..=1.0).contains(&confidence)
+        {
+            return Err(anyhow!("min_confidence = {confidence}: expected a number from 0 to 1"));
+        }
+        Ok(config)
+    }
+}
+
+/// Line and column, from 1, of the byte at `offset`.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    (memchr::memchr_iter(b'\n', before).count() + 1, before.len() - start + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_file_is_valid_and_its_rules_compile() {
+        let config = Config::bundled().unwrap();
+        crate::rules::Rules::new(config.rules).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let error =
+            Config::parse("min_confidence = 0.5\n\n[[rule]]\nlabel = \"A\"\npatern = \"x\"\n").unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("line 5, column 1: unknown field `patern`"), "{error}");
+    }
+
+    #[test]
+    fn a_rule_remembers_its_line_and_gets_a_name() {
+        let config = Config::parse("\n[[rule]]\nlabel = \"A\"\npattern = \"x\"\n").unwrap();
+        assert_eq!((config.rules[0].line, config.rules[0].name.as_str()), (2, "rule 1"));
+    }
+
+    #[test]
+    fn a_confidence_that_is_none_is_refused() {
+        assert!(Config::parse("min_confidence = 1.5").is_err());
+    }
+}

@@ -1,0 +1,237 @@
+//! The encoder: from a template to a unit vector.
+//!
+//! [`Encoder`] is the one interface. Behind it are the files of a BERT-family sentence encoder ([`files`]), a
+//! tokenizer ([`tokenize`]: our own `WordPiece` for BERT vocabularies, or the `tokenizers` crate) and a backend that computes: [`native`],
+//! our own CPU kernels, or [`candle`], the portable reference for every BERT.
+
+mod candle;
+pub mod files;
+#[allow(unsafe_code)] // the kernels; each says why it is sound
+pub mod native;
+mod shape;
+mod tokenize;
+mod wordpiece;
+
+use anyhow::{Context, Result, bail};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use files::EncoderFiles;
+pub use files::{EncoderIdentity, EncoderSource};
+use native::{Instructions, NativeEncoder};
+
+/// Tokens the encoder reads of a text, `[CLS]` and `[SEP]` included; what lies beyond is cut.
+pub const MAX_TOKENS: usize = 256;
+
+/// What computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Backend {
+    /// The native kernels where they take the encoder's shape, else candle
+    #[default]
+    Auto,
+    /// Our own kernels, with the best instructions the processor has
+    Native,
+    /// The portable reference
+    Candle,
+}
+
+/// Environment variable that forces the instructions of the native kernels, to compare them:
+/// `avx512-bf16`, `avx512`, `avx2` or `portable`.
+pub const INSTRUCTIONS_VARIABLE: &str = "LOGCLASS_INSTRUCTIONS";
+
+/// A loaded encoder. It can be shared by threads.
+pub struct Encoder {
+    identity: EncoderIdentity,
+    tokenizer: tokenize::Tokenizer,
+    compute: Compute,
+    vocabulary: usize,
+    max_tokens: usize,
+}
+
+enum Compute {
+    Native { encoder: NativeEncoder, scratch: Mutex<Vec<native::Scratch>> },
+    Candle(candle::CandleEncoder),
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Encoder").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Encoder {
+    /// Loads the encoder that `source` names.
+    ///
+    /// # Errors
+    /// When a file is missing, unreadable, or no BERT-family encoder, or `backend` cannot run it.
+    pub fn load(source: &EncoderSource, backend: Backend) -> Result<Self> {
+        let files = EncoderFiles::open(source)?;
+        let context = || format!("encoder {}", files.identity.name);
+        let tokenizer = tokenize::Tokenizer::from_json(&files.tokenizer)
+            .context("tokenizer.json")
+            .with_context(context)?;
+        let (config, native) = shape::read(&files.config).with_context(context)?;
+        let compute = Compute::new(&files, &config, native, backend).with_context(context)?;
+        let max_tokens = MAX_TOKENS.min(config.max_position_embeddings);
+        Ok(Self { identity: files.identity, tokenizer, compute, vocabulary: config.vocab_size, max_tokens })
+    }
+
+    /// Name and hash of the weights.
+    pub fn identity(&self) -> &EncoderIdentity {
+        &self.identity
+    }
+
+    /// Length of a vector.
+    pub fn dimensions(&self) -> usize {
+        match &self.compute {
+            Compute::Native { encoder, .. } => encoder.dimensions(),
+            Compute::Candle(encoder) => encoder.dimensions(),
+        }
+    }
+
+    /// One unit vector per text, row after row (`texts.len()` x [`Encoder::dimensions`]), computed on the calling
+    /// thread. The vector of a text does not depend on the others.
+    ///
+    /// # Errors
+    /// When the tokenizer or the backend fails, which on a CPU means that memory ran out.
+    pub fn encode(&self, texts: &[&str]) -> Result<Vec<f32>> {
+        let mut tokens = Vec::with_capacity(texts.len() * 32);
+        let mut ends = Vec::with_capacity(texts.len());
+        for text in texts {
+            self.tokenizer.encode_into(text, self.max_tokens, &mut tokens)?;
+            ends.push(tokens.len());
+        }
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= self.vocabulary) {
+            bail!(
+                "encoder {}: its tokenizer gives token {token}, its weights have {}",
+                self.identity.name,
+                self.vocabulary
+            );
+        }
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let ids: Vec<&[u32]> = starts.zip(&ends).map(|(start, &end)| &tokens[start..end]).collect();
+        match &self.compute {
+            Compute::Candle(encoder) => {
+                let rows = ids.iter().map(|ids| encoder.encode(ids)).collect::<Result<Vec<_>>>()?;
+                Ok(rows.concat())
+            }
+            Compute::Native { encoder, scratch } => {
+                let spare = scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut space = spare.unwrap_or_default();
+                let mut vectors = vec![0.0; ids.len() * encoder.dimensions()];
+                let mut done = 0;
+                while done < ids.len() {
+                    let batch = next_batch(&ids[done..]);
+                    let rows = done * encoder.dimensions()..(done + batch.len()) * encoder.dimensions();
+                    encoder.encode(batch, &mut space, &mut vectors[rows]);
+                    done += batch.len();
+                }
+                scratch.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+                Ok(vectors)
+            }
+        }
+    }
+}
+
+/// As many of `ids` as make a batch that stays in the cache; one at the least.
+fn next_batch<'a, 'b>(ids: &'a [&'b [u32]]) -> &'a [&'b [u32]] {
+    let mut tokens = 0;
+    let fitting = ids.iter().take_while(|ids| {
+        tokens += ids.len();
+        tokens <= native::PREFERRED_TOKENS
+    });
+    &ids[..fitting.count().max(1)]
+}
+
+impl Compute {
+    fn new(
+        files: &EncoderFiles,
+        config: &native::BertConfig,
+        native: Result<(), String>,
+        backend: Backend,
+    ) -> Result<Self> {
+        if backend != Backend::Candle {
+            match native {
+                Ok(()) => {
+                    let encoder = NativeEncoder::new(Arc::clone(&files.weights), config, instructions()?)?;
+                    return Ok(Self::Native { encoder, scratch: Mutex::default() });
+                }
+                Err(reason) if backend == Backend::Native => {
+                    crate::usage!("--backend native: {reason}; use --backend candle")
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(Self::Candle(candle::CandleEncoder::new(files)?))
+    }
+}
+
+/// The best instructions there are, or those that the environment asks for.
+fn instructions() -> Result<Instructions> {
+    match std::env::var(INSTRUCTIONS_VARIABLE) {
+        Ok(name) if !name.is_empty() => name.parse().map_err(|error| {
+            crate::error::UsageError(format!("{INSTRUCTIONS_VARIABLE}={name}: {error}")).into()
+        }),
+        _ => Ok(Instructions::best()),
+    }
+}
+
+/// An encoder that is loaded when it is first needed: a run that rules settle never pays for it.
+#[derive(Debug)]
+pub struct LazyEncoder {
+    source: EncoderSource,
+    backend: Backend,
+    loaded: OnceLock<Encoder>,
+}
+
+impl LazyEncoder {
+    /// An encoder to be loaded from `source`, to run on `backend`.
+    pub fn new(source: EncoderSource, backend: Backend) -> Self {
+        Self { source, backend, loaded: OnceLock::new() }
+    }
+
+    /// The encoder, loaded now if it was not yet.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::load`].
+    pub fn get(&self) -> Result<&Encoder> {
+        if self.loaded.get().is_none() {
+            // Two threads may both load; the first one's stays.
+            let _ = self.loaded.set(Encoder::load(&self.source, self.backend)?);
+        }
+        Ok(self.loaded.get().expect("set above"))
+    }
+
+    /// Whether the encoder was needed so far.
+    pub fn is_loaded(&self) -> bool {
+        self.loaded.get().is_some()
+    }
+
+    /// The identity, without loading more than is needed to tell it.
+    ///
+    /// # Errors
+    /// When the encoder's files cannot be read.
+    pub fn identity(&self) -> Result<EncoderIdentity> {
+        match self.loaded.get() {
+            Some(encoder) => Ok(encoder.identity().clone()),
+            None => files::identity_of(&self.source),
+        }
+    }
+}
+
+/// `DIR` or `hf:ORG/NAME[@REVISION]`, as `--encoder` takes it; nothing means the bundled one.
+///
+/// # Errors
+/// When the text names neither a folder nor a hub repository.
+pub fn parse_source(text: Option<&str>) -> Result<EncoderSource> {
+    let Some(text) = text else { return files::bundled_source() };
+    if let Some(repository) = text.strip_prefix("hf:") {
+        let (name, revision) = repository.split_once('@').unwrap_or((repository, "main"));
+        if name.split('/').filter(|part| !part.is_empty()).count() != 2 || revision.is_empty() {
+            crate::usage!("--encoder {text}: expected hf:ORG/NAME or hf:ORG/NAME@REVISION");
+        }
+        return Ok(EncoderSource::Hub { name: name.to_owned(), revision: revision.to_owned() });
+    }
+    Ok(EncoderSource::Folder(Path::new(text).to_owned()))
+}

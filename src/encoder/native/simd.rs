@@ -1,0 +1,61 @@
+//! The vector operations that the kernels are written in, whatever the instruction set.
+//!
+//! A kernel is an [`Operation`]: plain generic code over [`Simd`]. [`Simd::run`] compiles it once for each instruction set.
+//! A value of a `Simd` type is the proof that the processor has the instructions (only its `detect` makes one), which
+//! is what lets the operations be safe functions.
+//!
+//! **Words.** The factors of a matrix product are kept as 32-bit words: one f32 or two neighbouring bf16
+//! ([`Simd::OPERANDS_PER_WORD`]). A step of a product broadcasts one word of a row and multiplies it with a vector of words of as many
+//! columns, so the kernels are the same code for both. Everything else (sums, residuals, normalisation, softmax) is f32.
+
+/// Code to be compiled with the instructions of a [`Simd`].
+pub(super) trait Operation {
+    type Output;
+
+    /// Must be `#[inline(always)]`, and so must all it calls: only what is inlined into [`Simd::run`] gets its instructions.
+    fn apply<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Vectors of f32 of one instruction set.
+pub(super) trait Simd: Copy + Send + Sync + 'static {
+    /// `LANES` values of f32, or as many words.
+    type Vector: Copy;
+
+    /// Values of f32 in a vector.
+    const LANES: usize;
+    /// Factors in a 32-bit word: 1 (f32) or 2 (bf16).
+    const OPERANDS_PER_WORD: usize;
+    /// Vectors in a row of the tile of sums that a matrix product keeps in registers: with six rows, what the registers hold.
+    const TILE_VECTORS: usize;
+
+    /// Runs `operation` compiled with these instructions.
+    fn run<O: Operation>(self, operation: O) -> O::Output;
+
+    fn splat(self, value: f32) -> Self::Vector;
+    /// The first `LANES` values of `source`, which has at least as many.
+    fn load(self, source: &[f32]) -> Self::Vector;
+    /// Into the first `LANES` values of `target`, which has at least as many.
+    fn store(self, target: &mut [f32], vector: Self::Vector);
+    fn add(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    fn subtract(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    fn multiply(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    fn divide(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    fn maximum(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    fn minimum(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    /// `left * right + sum`, rounded once where the processor can.
+    fn multiply_add(self, left: Self::Vector, right: Self::Vector, sum: Self::Vector) -> Self::Vector;
+    /// `bits(vector) + (bits(exponent) << 23)`: `vector` times two to the integer in the low bits of `exponent`.
+    fn scale_by_power(self, vector: Self::Vector, exponent: Self::Vector) -> Self::Vector;
+    /// The first `count` lanes of `vector`, `fill` in the others.
+    fn keep_first(self, vector: Self::Vector, count: usize, fill: Self::Vector) -> Self::Vector;
+    fn sum_of_lanes(self, vector: Self::Vector) -> f32;
+    fn maximum_of_lanes(self, vector: Self::Vector) -> f32;
+
+    /// The first `LANES` words of `source`, which has at least as many.
+    fn load_words(self, source: &[u32]) -> Self::Vector;
+    fn splat_word(self, word: u32) -> Self::Vector;
+    /// `sum` plus the products of the operands in the words of `left` and `right`.
+    fn dot(self, sum: Self::Vector, left: Self::Vector, right: Self::Vector) -> Self::Vector;
+    /// Rounds `2 * LANES` values to operands and stores them in the first `2 * LANES / OPERANDS_PER_WORD` words of `target`.
+    fn store_operands(self, target: &mut [u32], low: Self::Vector, high: Self::Vector);
+}

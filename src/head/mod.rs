@@ -1,0 +1,205 @@
+//! The head: from a template's vector and n-grams to a label with a calibrated probability.
+//!
+//! It is multinomial logistic regression over the 384 floats of the sentence embedding and, beside them, hashed
+//! character n-grams: one knows what a message means, the other how it is written. A softmax is sure of itself on
+//! any text, so a second, binary regression over the same features tells text that belongs from text that does not
+//! (chat, prose, code), and the head abstains on the latter. The nearest training template ([`prototypes`]) is the
+//! reason it can give.
+
+mod file;
+pub mod ngrams;
+pub mod prototypes;
+
+use serde::{Deserialize, Serialize};
+
+pub use file::{BUNDLED, FORMAT_VERSION};
+use ngrams::{NgramShape, SparseVector};
+use prototypes::Prototypes;
+
+/// What a model file says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Version of the file format.
+    pub format: u32,
+    /// The labels, in the order of the weights' columns.
+    pub labels: Vec<String>,
+    /// Name of the encoder it was trained with.
+    pub encoder: String,
+    /// SHA-256 of that encoder's weights.
+    pub encoder_sha256: String,
+    /// Length of a vector.
+    pub dimensions: usize,
+    /// Version of the masking it was trained with.
+    pub masker: u32,
+    /// How n-grams are made.
+    pub ngrams: NgramShape,
+    /// Logits are divided by this, so that probabilities are calibrated.
+    pub temperature: f32,
+    /// Confidence below which the model abstains.
+    pub min_confidence: f32,
+    /// Log odds of belonging below which the model abstains.
+    pub min_familiarity: f32,
+    /// How it was trained.
+    pub training: TrainingInfo,
+}
+
+/// How a model was trained, and what cross-validation said of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TrainingInfo {
+    /// Version of the program that trained it.
+    pub program: String,
+    /// Seconds since 1970 that `SOURCE_DATE_EPOCH` gave, if it was set: a model file holds no clock of its own, so
+    /// that the same training gives the same bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<u64>,
+    /// Files it was trained from, with their SHA-256.
+    pub inputs: Vec<(String, String)>,
+    /// Rows read, labels of nothing included.
+    pub rows: usize,
+    /// Distinct templates among them.
+    pub templates: usize,
+    /// Inverse strength of the L2 regularisation, chosen by cross-validation.
+    pub regularisation: f64,
+    /// Seed of the folds.
+    pub seed: u64,
+    /// Precision that `min_confidence` was chosen for.
+    pub target_precision: f64,
+    /// Cross-validated figures, templates held out.
+    pub cross_validation: Option<CrossValidation>,
+}
+
+/// Figures on templates that the model had not seen.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CrossValidation {
+    /// Folds.
+    pub folds: usize,
+    /// Share of templates labelled right.
+    pub accuracy: f64,
+    /// Unweighted mean of the labels' F1.
+    pub macro_f1: f64,
+    /// Expected calibration error.
+    pub calibration_error: f64,
+    /// Share of templates that the thresholds leave labelled.
+    pub coverage: f64,
+    /// Accuracy on those.
+    pub covered_accuracy: f64,
+    /// Share of the text that belongs to no log on which the model abstains.
+    pub outliers_rejected: f64,
+}
+
+/// What the head says of a template.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// Index of the likeliest label.
+    pub label: usize,
+    /// Its calibrated probability.
+    pub confidence: f32,
+    /// Log odds that the text is of the kind the model was trained on.
+    pub familiarity: f32,
+    /// Index of the nearest prototype; 0 where it was not asked for.
+    pub nearest: u32,
+}
+
+/// A trained model, ready to predict.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// What its file says of it.
+    pub info: ModelInfo,
+    /// `(dimensions + buckets + 1)` x `labels`: a row per embedding float, per n-gram bucket, and the biases.
+    weights: Vec<f32>,
+    /// The same rows, of one column: log odds of belonging.
+    familiarity: Vec<f32>,
+    /// Training vectors kept for reasons.
+    pub prototypes: Prototypes,
+    /// Hashes of the training templates, ascending.
+    pub template_hashes: Vec<u64>,
+}
+
+impl Head {
+    /// Puts a head together.
+    ///
+    /// # Panics
+    /// When the number of weights does not fit `info`.
+    pub fn new(
+        info: ModelInfo,
+        weights: Vec<f32>,
+        familiarity: Vec<f32>,
+        prototypes: Prototypes,
+        template_hashes: Vec<u64>,
+    ) -> Self {
+        let rows = info.dimensions + info.ngrams.buckets + 1;
+        assert_eq!(weights.len(), rows * info.labels.len());
+        assert_eq!(familiarity.len(), rows);
+        Self { info, weights, familiarity, prototypes, template_hashes }
+    }
+
+    /// Calibrated probabilities of all labels for a template, into `probabilities` (one per label), and the log odds
+    /// of belonging. `ngrams` is working space.
+    pub fn probabilities_into(
+        &self,
+        vector: &[f32],
+        template: &str,
+        ngrams: &mut SparseVector,
+        probabilities: &mut [f32],
+    ) -> f32 {
+        let labels = self.info.labels.len();
+        let bias = self.info.dimensions + self.info.ngrams.buckets;
+        probabilities.copy_from_slice(&self.weights[bias * labels..]);
+        let mut familiarity = self.familiarity[bias];
+        let mut add = |row: usize, value: f32| {
+            add_scaled(probabilities, &self.weights[row * labels..(row + 1) * labels], value);
+            familiarity += self.familiarity[row] * value;
+        };
+        for (index, &value) in vector.iter().enumerate() {
+            add(index, value);
+        }
+        self.info.ngrams.extract_into(template, ngrams);
+        for &(bucket, value) in ngrams.iter() {
+            add(self.info.dimensions + bucket as usize, value);
+        }
+        softmax(probabilities, self.info.temperature);
+        familiarity
+    }
+
+    /// The likeliest label of each template; `vectors` holds a row per template. The nearest prototypes are looked
+    /// up only `with_nearest`, since that costs more than the rest.
+    pub fn predict(&self, vectors: &[f32], templates: &[&str], with_nearest: bool) -> Vec<Prediction> {
+        let mut probabilities = vec![0.0; self.info.labels.len()];
+        let mut ngrams = SparseVector::new();
+        let rows = vectors.chunks_exact(self.info.dimensions);
+        rows.zip(templates)
+            .map(|(vector, template)| {
+                let familiarity = self.probabilities_into(vector, template, &mut ngrams, &mut probabilities);
+                let (label, &confidence) = probabilities
+                    .iter()
+                    .enumerate()
+                    .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))
+                    .expect("a model has labels");
+                let nearest = if with_nearest { self.prototypes.nearest(vector).0 } else { 0 };
+                Prediction { label, confidence, familiarity, nearest }
+            })
+            .collect()
+    }
+
+    /// Whether the model was trained on this template.
+    pub fn was_trained_on(&self, template: &str) -> bool {
+        self.template_hashes.binary_search(&crate::template::template_hash(template)).is_ok()
+    }
+}
+
+fn add_scaled(sums: &mut [f32], row: &[f32], scale: f32) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
+        *sum += weight * scale;
+    }
+}
+
+/// Softmax of `logits / temperature`, in place.
+fn softmax(logits: &mut [f32], temperature: f32) {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for logit in logits.iter_mut() {
+        *logit = ((*logit - largest) / temperature).exp();
+        sum += *logit;
+    }
+    logits.iter_mut().for_each(|value| *value /= sum);
+}

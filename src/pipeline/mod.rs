@@ -1,0 +1,283 @@
+//! The streaming pipeline: chunks in, verdicts for each row, chunks out in the same order.
+//!
+//! ```text
+//! reader thread -> [few chunks] -> coordinator: rules, masks, table on all threads
+//!                                     |  templates not met before: encoder on all threads, or an LLM ticket
+//!                                     v
+//!                                [some chunks] -> writer thread: waits for tickets, writes in order
+//! ```
+//!
+//! Real logs repeat, so the coordinator keeps a [`table`] of the templates it has met; only new ones reach the
+//! encoder, each once. Rows are worked on in parallel without a lock, because the table only changes between two
+//! steps. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
+
+mod table;
+mod write;
+
+use anyhow::{Result, anyhow};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::io::Read;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use crate::cascade::{Cascade, LlmTurn, Path};
+use crate::input::{Chunk, ChunkReader};
+use crate::llm::{Llm, Ticket};
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::record::{Reason, Stage, Verdict};
+use crate::template;
+use table::{Key, KeyMap, Table};
+pub use write::{RowFormat, Tally, header};
+
+/// How a run works.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Threads that classify.
+    pub threads: usize,
+    /// Templates remembered at the least; up to twice as many are held.
+    pub table_size: usize,
+    /// Count what the LLM would be asked instead of asking it.
+    pub dry_run: bool,
+}
+
+/// Chunks that may wait to be written, so that the file goes on while the LLM thinks.
+const WRITE_QUEUE: usize = 32;
+/// Texts a thread hands to the encoder at a time.
+const ENCODE_BATCH: usize = 32;
+
+/// Rows of a chunk with their verdicts, on the way to the writer.
+struct Classified {
+    chunk: Chunk,
+    verdicts: Vec<Verdict>,
+    owed: Vec<Owed>,
+}
+
+/// A row that waits for the LLM.
+struct Owed {
+    row: usize,
+    ticket: Option<Ticket>,
+    /// Its verdict if there is no answer.
+    fallback: Verdict,
+}
+
+/// What is known of a template.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    verdict: Verdict,
+    owed: bool,
+    ticket: Option<Ticket>,
+}
+
+/// A run's fixed parts.
+pub struct Pipeline<'a> {
+    cascade: &'a Cascade,
+    llm: Option<&'a Llm>,
+    settings: Settings,
+}
+
+impl<'a> Pipeline<'a> {
+    /// A pipeline over `cascade`, which asks `llm` where a path leads to it.
+    pub fn new(cascade: &'a Cascade, llm: Option<&'a Llm>, settings: Settings) -> Self {
+        Self { cascade, llm, settings }
+    }
+
+    /// Classifies everything in `reader` into `output`.
+    ///
+    /// # Errors
+    /// When reading, encoding or writing fails. The output is then not complete, and is not made final.
+    pub fn run<R: Read + Send>(
+        &self,
+        mut reader: ChunkReader<R>,
+        output: &mut Output,
+        format: &RowFormat,
+        progress: &mut Progress,
+    ) -> Result<Tally> {
+        let threads = self.settings.threads.max(1);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let (to_coordinator, from_reader) = sync_channel(threads * 2);
+        let (to_writer, from_coordinator) = sync_channel(WRITE_QUEUE);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while let Some(chunk) = reader.next_chunk().transpose() {
+                    let failed = chunk.is_err();
+                    if to_coordinator.send(chunk).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            let writer = scope.spawn(|| {
+                let mut tally = Tally::new(self.cascade.labels().len());
+                for classified in from_coordinator {
+                    write::write_chunk(
+                        classified,
+                        self.cascade,
+                        self.llm,
+                        format,
+                        output,
+                        &mut tally,
+                        progress,
+                    )?;
+                }
+                Ok::<_, anyhow::Error>(tally)
+            });
+            let coordinated = self.coordinate(&pool, &from_reader, &to_writer);
+            drop(to_writer); // the writer ends when it has written what came
+            // A reader that waits to hand over its next chunk must not wait for ever.
+            drop(from_reader);
+            let written = writer.join().map_err(|_| anyhow!("the writing thread panicked"))?;
+            // What stopped the writer is the cause of whatever the coordinator says.
+            let mut tally = written?;
+            tally.templates = coordinated?;
+            Ok(tally)
+        })
+    }
+
+    /// Takes chunks as they come, several at a time when several wait; returns how many templates were met.
+    fn coordinate(
+        &self,
+        pool: &rayon::ThreadPool,
+        from_reader: &Receiver<Result<Chunk>>,
+        to_writer: &SyncSender<Classified>,
+    ) -> Result<u64> {
+        let mut table = Table::new(self.settings.table_size);
+        let mut templates = 0;
+        while let Ok(first) = from_reader.recv() {
+            let mut chunks = vec![first?];
+            while chunks.len() < 2 * self.settings.threads.max(1)
+                && let Ok(next) = from_reader.try_recv()
+            {
+                chunks.push(next?);
+            }
+            let drafts: Vec<Draft> =
+                pool.install(|| chunks.into_par_iter().map(|chunk| self.draft(chunk, &table)).collect());
+            let fresh = self.settle(pool, &drafts)?;
+            templates += fresh.len() as u64;
+            for draft in drafts {
+                if to_writer.send(draft.complete(&fresh, &table)).is_err() {
+                    return Ok(templates); // the writer has failed, and says why
+                }
+            }
+            table.insert(fresh);
+        }
+        Ok(templates)
+    }
+
+    /// Rules, masking and the table, for the rows of one chunk.
+    fn draft(&self, chunk: Chunk, table: &Table) -> Draft {
+        let mut draft = Draft { verdicts: Vec::with_capacity(chunk.records.len()), ..Draft::default() };
+        let mut masked = String::new();
+        for (row, record) in chunk.records.iter().enumerate() {
+            let source = chunk.field(record.source);
+            let message = chunk.field(record.message);
+            let path = self.cascade.path(&source);
+            let by_rules = if path.rules { self.cascade.by_rules(&source, &message) } else { None };
+            if let Some(verdict) = by_rules
+                && path.llm != LlmTurn::First
+            {
+                draft.verdicts.push(verdict);
+                continue;
+            }
+            template::mask_into(&message, &mut masked);
+            if masked.is_empty() {
+                draft.verdicts.push(Verdict::unclassified(0.0, Reason::Empty));
+                continue;
+            }
+            let key = table::key(&masked, path);
+            draft.verdicts.push(UNSETTLED);
+            if let Some(known) = table.get(key) {
+                draft.settle_row(row, known, by_rules);
+            } else {
+                if let Slot::Vacant(slot) = draft.fresh.entry(key) {
+                    slot.insert((path, masked.clone()));
+                }
+                draft.open.push((row, key, by_rules));
+            }
+        }
+        draft.chunk = chunk;
+        draft
+    }
+
+    /// Model and LLM, for the templates of `drafts` that the table does not have: each once.
+    fn settle(&self, pool: &rayon::ThreadPool, drafts: &[Draft]) -> Result<KeyMap<Known>> {
+        let mut distinct: HashMap<Key, (Path, &str)> = HashMap::new();
+        for draft in drafts {
+            for (key, (path, masked)) in &draft.fresh {
+                distinct.entry(*key).or_insert((*path, masked.as_str()));
+            }
+        }
+        let mut templates: Vec<(Key, Path, &str)> =
+            distinct.into_iter().map(|(key, (path, masked))| (key, path, masked)).collect();
+        // Texts of like length together; by content among them, so that questions are asked in a stable order.
+        templates.sort_unstable_by(|a, b| (a.2.len(), a.2, a.0).cmp(&(b.2.len(), b.2, b.0)));
+        let verdicts: Vec<Vec<Verdict>> = pool.install(|| {
+            templates
+                .par_chunks(ENCODE_BATCH)
+                .map(|batch| {
+                    let texts: Vec<&str> =
+                        batch.iter().filter(|(_, path, _)| path.model).map(|&(_, _, text)| text).collect();
+                    let mut answers = self.by_model(&texts)?.into_iter();
+                    let missing = || Verdict::unclassified(0.0, Reason::NoStage);
+                    Ok(batch
+                        .iter()
+                        .map(
+                            |(_, path, _)| {
+                                if path.model { answers.next().unwrap_or_else(missing) } else { missing() }
+                            },
+                        )
+                        .collect())
+                })
+                .collect::<Result<_>>()
+        })?;
+        let known =
+            templates.iter().zip(verdicts.into_iter().flatten()).map(|(&(key, path, text), verdict)| {
+                let owed = match path.llm {
+                    LlmTurn::Never => false,
+                    LlmTurn::Last => verdict.stage == Stage::None,
+                    LlmTurn::First => true,
+                };
+                let ask = owed && !self.settings.dry_run;
+                let ticket = if ask { self.llm.map(|llm| llm.ask(text)) } else { None };
+                (key, Known { verdict, owed, ticket })
+            });
+        Ok(known.collect())
+    }
+
+    fn by_model(&self, texts: &[&str]) -> Result<Vec<Verdict>> {
+        if texts.is_empty() { Ok(Vec::new()) } else { self.cascade.by_model(texts) }
+    }
+}
+
+/// Stands in a row until its template is settled; never reaches the writer.
+const UNSETTLED: Verdict = Verdict::unclassified(0.0, Reason::NoStage);
+
+/// A chunk on its way through the coordinator.
+#[derive(Default)]
+struct Draft {
+    chunk: Chunk,
+    verdicts: Vec<Verdict>,
+    owed: Vec<Owed>,
+    /// Rows whose template is new, with what the rules say where those come after the LLM.
+    open: Vec<(usize, Key, Option<Verdict>)>,
+    fresh: KeyMap<(Path, String)>,
+}
+
+impl Draft {
+    fn settle_row(&mut self, row: usize, known: Known, by_rules: Option<Verdict>) {
+        let verdict = by_rules.unwrap_or(known.verdict);
+        self.verdicts[row] = verdict;
+        if known.owed {
+            self.owed.push(Owed { row, ticket: known.ticket, fallback: verdict });
+        }
+    }
+
+    fn complete(mut self, fresh: &KeyMap<Known>, table: &Table) -> Classified {
+        for (row, key, by_rules) in std::mem::take(&mut self.open) {
+            let known = fresh.get(&key).copied().or_else(|| table.get(key));
+            self.settle_row(row, known.expect("every open row's template was settled"), by_rules);
+        }
+        self.owed.sort_unstable_by_key(|owed| owed.row);
+        Classified { chunk: self.chunk, verdicts: self.verdicts, owed: self.owed }
+    }
+}

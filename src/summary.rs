@@ -1,0 +1,126 @@
+//! What a run did, in figures: for people on stderr, for machines as JSON.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The figures of one run. The counts per stage and per label each add up to `rows`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// Records read.
+    pub rows: u64,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Rows a second.
+    pub rows_per_second: f64,
+    /// Distinct templates that went to the model or the LLM.
+    pub templates: u64,
+    /// Rows per stage.
+    pub stages: BTreeMap<String, u64>,
+    /// Rows per label.
+    pub labels: BTreeMap<String, u64>,
+    /// What the LLM did, when there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm: Option<LlmSummary>,
+}
+
+/// What the LLM did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LlmSummary {
+    /// Requests sent.
+    pub requests: u64,
+    /// Tokens of the prompts.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers.
+    pub completion_tokens: u64,
+    /// Rows that it was, or in a dry run would be, responsible for.
+    pub owed_rows: u64,
+    /// Rows that it should have answered and could not.
+    pub unanswered_rows: u64,
+    /// Why the first of them was not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<String>,
+}
+
+impl Summary {
+    /// Sets the time and the pace.
+    pub fn took(&mut self, time: Duration) {
+        self.seconds = time.as_secs_f64();
+        #[allow(clippy::cast_precision_loss)]
+        let pace = self.rows as f64 / self.seconds.max(1e-9);
+        self.rows_per_second = pace.round();
+    }
+
+    /// A few lines for people.
+    pub fn for_people(&self) -> String {
+        let mut text = format!(
+            "{} rows in {:.2} s ({} rows/s), {} templates\n",
+            grouped(self.rows),
+            self.seconds,
+            grouped(whole(self.rows_per_second)),
+            grouped(self.templates)
+        );
+        let stages: Vec<String> = self
+            .stages
+            .iter()
+            .filter(|(_, rows)| **rows > 0)
+            .map(|(stage, rows)| format!("{stage} {}", grouped(*rows)))
+            .collect();
+        if !stages.is_empty() {
+            let _ = writeln!(text, "  by stage: {}", stages.join(", "));
+        }
+        let mut labels: Vec<_> = self.labels.iter().filter(|(_, rows)| **rows > 0).collect();
+        labels.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        let width = labels.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        for (label, rows) in labels {
+            let share = share(*rows, self.rows);
+            let _ = writeln!(text, "  {label:width$}  {:>12}  {share:5.1}%", grouped(*rows));
+        }
+        if let Some(llm) = &self.llm {
+            let _ = writeln!(
+                text,
+                "  LLM: {} requests for {} rows, {} tokens in, {} out, {} rows unanswered",
+                grouped(llm.requests),
+                grouped(llm.owed_rows),
+                grouped(llm.prompt_tokens),
+                grouped(llm.completion_tokens),
+                grouped(llm.unanswered_rows)
+            );
+        }
+        text
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // a percentage for people
+fn share(part: u64, all: u64) -> f64 {
+    100.0 * part as f64 / all.max(1) as f64
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounded and never negative
+fn whole(value: f64) -> u64 {
+    value as u64
+}
+
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,174 @@
+//! Masking: from a message to its template, the form that is embedded, cached and sent to an LLM.
+//!
+//! Real logs repeat themselves but for identifiers, addresses, times and numbers. With those masked, a million
+//! lines are a few thousand templates, and only those need an encoder. The scan is one pass over the bytes
+//! without a regex engine: it looks closely only where a word holds a digit or stands before one of `- : . @`.
+//!
+//! | variable part | becomes |
+//! | --- | --- |
+//! | numbers, also inside words (`user42`, `v2.3.1`) | `#` |
+//! | dates and times, with zones | `<time>` |
+//! | IPv4 and IPv6 addresses, with port or prefix length | `<ip>` |
+//! | UUIDs | `<uuid>` |
+//! | hexadecimal of 8 digits or more, `0x..`, MAC addresses | `<hex>` |
+//! | e-mail addresses | `<email>` |
+//! | words that mix letters and digits like keys and tokens do | `<id>` |
+//!
+//! White space and control characters fold to one space. The mask is idempotent: a template is its own template.
+
+mod scan;
+
+use std::borrow::Cow;
+
+/// Version of the masking rules. A model remembers the one it was trained with; any change of the output of
+/// [`mask_into`] must raise it.
+pub const MASKER_VERSION: u32 = 1;
+
+/// Longest template in bytes. The encoder reads 256 tokens at most, which this holds with room to spare.
+pub const MAX_TEMPLATE_BYTES: usize = 4096;
+
+/// The template of `message`. Bytes that are not UTF-8 become U+FFFD.
+pub fn mask(message: &[u8]) -> String {
+    let mut template = String::new();
+    mask_into(message, &mut template);
+    template
+}
+
+/// Like [`mask`], into a buffer that is cleared first and can be used again.
+pub fn mask_into(message: &[u8], template: &mut String) {
+    // What lies beyond cannot reach the template: masking shortens a text to no less than a fraction of this.
+    const READ: usize = 16 * MAX_TEMPLATE_BYTES;
+    let head = &message[..message.len().min(READ)];
+    let text: Cow<'_, str> = match std::str::from_utf8(head) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(head),
+    };
+    scan::mask_text(&text, template, MAX_TEMPLATE_BYTES);
+}
+
+/// Stable 64-bit hash of a template, as kept in model files to recognise training data.
+pub fn template_hash(template: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(template.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn masked(message: &str) -> String {
+        mask(message.as_bytes())
+    }
+
+    #[test]
+    fn every_kind_of_variable_part_is_masked() {
+        for (message, template) in [
+            ("User42 logged in", "User# logged in"),
+            ("took 12.5ms, 1,234,567 rows (3%)", "took #ms, # rows (#%)"),
+            ("temperature -5 of [-3, +4]", "temperature # of [#, #]"),
+            ("Upgraded to v2.3.1-rc4", "Upgraded to v#-rc#"),
+            ("from 10.0.3.7:5432 to 192.168.0.0/16.", "from <ip> to <ip>."),
+            ("version 1.2.3.4.5 and 300.1.1.1", "version # and #"),
+            ("peer fe80::1ff:fe23:4567:890a up, ::1 too", "peer <ip> up, <ip> too"),
+            ("2001:db8:0:1:1:1:1:1 joined", "<ip> joined"),
+            ("link 00:1A:2b:3c:4D:5e down", "link <hex> down"),
+            ("req-3f2b8c1e-94d7-4d2a-9a8e-0c1d2e3f4a5b done", "req-<uuid> done"),
+            ("commit 9fceb02d0ae598e95dc970b74767f19372d61af8", "commit <hex>"),
+            ("at 0x7fff5fbff8c0: fault", "at <hex>: fault"),
+            ("mail from jane.doe+x@mail.example.org refused", "mail from <email> refused"),
+            ("root@localhost ran", "root@localhost ran"),
+            ("2026-11-22T21:20:29.123Z start", "<time> start"),
+            ("2026-11-22 21:20:29,123 +0200 start", "<time> start"),
+            ("[10/Oct/2000:13:55:36 -0700] \"GET /\"", "[<time>] \"GET /\""),
+            ("Sun Dec  4 04:47:44 2005 notice", "<time> notice"),
+            ("Nov 22 21:20:29 host", "<time> host"),
+            ("2005-06-03-15.42.50.675872 R02", "<time> R#"),
+            ("due 22.11.2026 or 11/22/2026 at 9:05 PM", "due <time> or <time> at <time>"),
+            ("k8s pod web-7d4f9c6b8f-x2x9z ready", "k8s pod web-<hex>-<id> ready"),
+            ("token AKb83xQ92mZ1 used", "token <id> used"),
+            ("a\tb\r\n  c\u{0}d ", "a b c d"),
+            ("std::fmt and a::b", "std::fmt and a::b"),
+            ("may contain 5 items in May 2026", "may contain # items in <time>"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(message), template, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_look_like_hexadecimal_stay() {
+        assert_eq!(
+            masked("the facade was defaced by a beadedcafe"),
+            "the facade was defaced by a beadedcafe"
+        );
+    }
+
+    #[test]
+    fn invalid_utf8_becomes_replacement_characters() {
+        assert_eq!(mask(b"caf\xe9 7"), "caf\u{fffd} #");
+    }
+
+    #[test]
+    fn a_huge_message_is_cut_and_stays_a_template() {
+        for message in
+            ["word7 ".repeat(5_000), "x".repeat(100_000), "é1".repeat(50_000), "k8s-".repeat(9_000)]
+        {
+            let once = masked(&message);
+            assert!(once.len() <= MAX_TEMPLATE_BYTES, "{}", once.len());
+            assert_eq!(masked(&once), once);
+        }
+    }
+
+    /// Text that is dense in the shapes the scanner looks for.
+    fn log_like() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            "[0-9]{1,5}",
+            "[a-f0-9]{1,12}",
+            "[A-Za-z0-9]{1,10}",
+            "[-:./@ ,_=+#<>\\[\\]T]{1,2}",
+            Just("Nov".to_owned()),
+            Just("Sun".to_owned()),
+            Just("PM".to_owned()),
+            Just("::".to_owned()),
+            Just("2026-01-02".to_owned()),
+            Just("12:34:56".to_owned()),
+            Just("10.0.0.1".to_owned()),
+            Just("a@b.example".to_owned()),
+            "\\PC",
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn masking_is_idempotent_and_bounded(text in log_like()) {
+            let once = masked(&text);
+            prop_assert_eq!(masked(&once), once.clone(), "from {:?}", text);
+            prop_assert!(once.len() <= 2 * text.len() + 8);
+        }
+
+        #[test]
+        fn any_bytes_give_a_template_of_bounded_size(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let once = mask(&bytes);
+            prop_assert!(once.len() <= 3 * bytes.len() + 8);
+            prop_assert_eq!(masked(&once), once);
+        }
+
+        #[test]
+        fn a_cut_template_is_still_its_own_template(text in log_like(), limit in 1_usize..60) {
+            let mut once = String::new();
+            scan::mask_text(&text, &mut once, limit);
+            let mut twice = String::new();
+            scan::mask_text(&once, &mut twice, limit);
+            prop_assert!(once.len() <= limit);
+            prop_assert_eq!(once, twice, "from {:?}", text);
+        }
+
+        #[test]
+        fn digits_never_decide_the_template(number in 1_000_u32..9_999, other in 1_000_u32..9_999) {
+            prop_assert_eq!(masked(&format!("job {number} of node{number}")), masked(&format!("job {other} of node{other}")));
+        }
+    }
+}
