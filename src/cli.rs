@@ -25,6 +25,12 @@ pub enum Command {
     Classify(Classify),
     /// Train a model from labelled rows
     Train(Train),
+    /// Measure precision, recall, calibration and coverage on labelled rows
+    Eval(Eval),
+    /// Name the templates that are most worth labelling by hand
+    Suggest(Suggest),
+    /// Write the sentence embedding of every row
+    Embed(Embed),
     /// Check rules, or see what they match
     Rules(Rules),
     /// Tell what a model file is
@@ -159,12 +165,124 @@ pub struct Train {
     /// What computes the vectors
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
     pub backend: Backend,
+    /// Precision that the confidence threshold is chosen for
+    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = precision)]
+    pub precision: f64,
     /// Seed of the cross-validation's folds
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// How it runs.
     #[command(flatten)]
     pub running: Running,
+}
+
+/// `eval`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  logclass eval labelled.csv
+  logclass eval labelled.csv --model mine.safetensors --plot quality.svg
+  logclass eval labelled.csv --cv 5")]
+pub struct Eval {
+    /// CSV with source, message and label columns
+    #[arg(value_name = "LABELLED")]
+    pub input: PathBuf,
+    /// Column of the right label
+    #[arg(long, value_name = "NAME", default_value = "target_label", help_heading = "Columns")]
+    pub label_column: String,
+    /// Evaluate training itself: train on parts of the rows and predict the others, templates never on both sides
+    #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub cv: Option<u16>,
+    /// With --cv: keep the rows of one group (say, of one system) together, too
+    #[arg(long, value_name = "NAME", requires = "cv")]
+    pub group_column: Option<String>,
+    /// With --cv: seed of the folds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Leave the rules out
+    #[arg(long)]
+    pub model_only: bool,
+    /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
+    #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
+    pub min_confidence: Option<f32>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Draw the confusion matrix and the reliability curve
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// The stages.
+    #[command(flatten)]
+    pub stages: Stages,
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
+    /// How it runs.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `suggest`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The result has an empty label column: fill it in and give it to `logclass train`, with what was labelled before.")]
+pub struct Suggest {
+    /// CSV with the columns source and log_message, labelled or not; - is standard input
+    pub input: Option<PathBuf>,
+    /// File to write; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Templates to suggest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub count: usize,
+    /// The stages.
+    #[command(flatten)]
+    pub stages: Stages,
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
+    /// How it runs.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `embed`.
+#[derive(Debug, Args)]
+pub struct Embed {
+    /// CSV with a message column; - is standard input
+    pub input: Option<PathBuf>,
+    /// File to write; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Format [default: by the output's name, else ndjson]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<EmbedFormat>,
+    /// Embed the messages as they are, numbers and identifiers not masked
+    #[arg(long)]
+    pub raw: bool,
+    /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
+    #[arg(long, value_name = "ENCODER")]
+    pub encoder: Option<String>,
+    /// What computes the vectors
+    #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
+    pub backend: Backend,
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
+    /// How it runs.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// Formats of vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum EmbedFormat {
+    /// One JSON array a line
+    Ndjson,
+    /// One row of numbers a line, below a header
+    Csv,
+    /// A NumPy array of float32
+    Npy,
 }
 
 /// `rules`.
@@ -226,6 +344,10 @@ fn probability(text: &str) -> Result<f32, String> {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err("expected a number from 0 to 1".to_owned()),
     }
+}
+
+fn precision(text: &str) -> Result<f64, String> {
+    probability(text).map(f64::from)
 }
 
 fn record_bytes(text: &str) -> Result<usize, String> {

@@ -39,6 +39,7 @@ pub mod output;
 pub mod pipeline;
 pub mod progress;
 pub mod record;
+pub mod report;
 pub mod rules;
 pub mod summary;
 pub mod template;

@@ -1,6 +1,6 @@
 //! How good predictions are: precision, recall and F1, confusion, calibration, coverage.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One prediction with its truth; labels are indices.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ impl Scored {
 }
 
 /// Figures of one label.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LabelScore {
     /// Of those predicted, the share that is right.
     pub precision: f64,
@@ -147,17 +147,16 @@ pub fn coverage(rows: &[Scored], thresholds: &[f64]) -> Vec<Coverage> {
         .collect()
 }
 
-/// The least confidence at which the predictions at or above it are right with at least this precision; 1 when
-/// there is none.
+/// The least confidence at which the predictions at or above it are right with at least this precision, if there is one.
 #[allow(clippy::cast_precision_loss)]
-pub fn threshold_for(rows: &[Scored], precision: f64) -> f64 {
+pub fn threshold_for(rows: &[Scored], precision: f64) -> Option<f64> {
     let mut sorted = rows.to_vec();
     sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    let (mut right, mut threshold) = (0, 1.0);
+    let (mut right, mut threshold) = (0, None);
     for (index, row) in sorted.iter().enumerate() {
         right += usize::from(row.is_right());
         if right as f64 >= precision * (index + 1) as f64 {
-            threshold = row.confidence;
+            threshold = Some(row.confidence);
         }
     }
     threshold
@@ -197,7 +196,8 @@ mod tests {
 
     #[test]
     fn the_threshold_keeps_the_precision_asked_for() {
-        assert!((threshold_for(&rows(), 1.0) - 0.9).abs() < 1e-12);
-        assert!((threshold_for(&rows(), 0.75) - 0.6).abs() < 1e-12);
+        assert_eq!(threshold_for(&rows(), 1.0), Some(0.9));
+        assert_eq!(threshold_for(&rows(), 0.75), Some(0.6));
+        assert_eq!(threshold_for(&rows()[1..2], 0.5), None);
     }
 }

@@ -1,9 +1,13 @@
 //! The commands: one file each, and what they share.
 
 mod classify;
+mod embed;
+mod eval;
+mod labelled;
 mod model;
 mod rules;
 mod setup;
+mod suggest;
 mod train;
 
 use anyhow::Result;
@@ -21,6 +25,9 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
     match &cli.command {
         Command::Classify(arguments) => classify::run(arguments),
         Command::Train(arguments) => train::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::Suggest(arguments) => suggest::run(arguments),
+        Command::Embed(arguments) => embed::run(arguments),
         Command::Rules(arguments) => rules::run(&arguments.command),
         Command::Model(arguments) => model::run(&arguments.command),
         Command::Completions { shell } => {

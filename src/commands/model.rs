@@ -14,8 +14,11 @@ pub fn run(command: &ModelCommand) -> Result<ExitStatus> {
         Some(path) => Head::read(path)?,
         None => Head::bundled()?,
     };
-    let text =
-        if *json { format!("{}\n", serde_json::to_string_pretty(&head.info)?) } else { describe(&head.info) };
+    let text = if *json {
+        format!("{}\n", serde_json::to_string_pretty(&head.info)?)
+    } else {
+        score_table(&head.info) + &describe(&head.info)
+    };
     super::print(text.as_bytes())
 }
 
@@ -63,6 +66,25 @@ pub fn describe(info: &ModelInfo) -> String {
                 100.0 * figures.coverage,
                 100.0 * figures.outliers_rejected
             ),
+        );
+    }
+    text
+}
+
+/// Cross-validated figures per label, where there are few enough to read.
+pub fn score_table(info: &ModelInfo) -> String {
+    const MOST: usize = 50;
+    let Some(figures) = &info.training.cross_validation else { return String::new() };
+    if figures.labels.len() > MOST {
+        return String::new();
+    }
+    let width = figures.labels.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let mut text = format!("{:width$}  precision  recall      F1  templates\n", "");
+    for (name, score) in &figures.labels {
+        let _ = writeln!(
+            text,
+            "{name:width$}  {:9.4}  {:6.4}  {:6.4}  {:9}",
+            score.precision, score.recall, score.f1, score.support
         );
     }
     text

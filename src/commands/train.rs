@@ -1,11 +1,11 @@
 //! `logclass train`: from labelled rows to a model file.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::io::IsTerminal;
-use std::path::Path;
 
+use super::labelled::{self, LabelledColumns};
 use super::setup;
 use crate::cli::Train;
 use crate::encoder::{Encoder, files::hex, parse_source};
@@ -21,22 +21,28 @@ const WARNINGS: usize = 10;
 pub fn run(arguments: &Train) -> Result<ExitStatus> {
     let mut rows = Vec::new();
     let mut training = TrainingInfo::default();
+    let columns = LabelledColumns {
+        source: "",
+        message: &arguments.message_column,
+        label: &arguments.label_column,
+        group: None,
+    };
     for path in &arguments.inputs {
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
         let name =
             path.file_name().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
         training.inputs.push((name, hex(&Sha256::digest(&bytes))));
-        read_rows(&bytes, path, arguments, &mut rows)?;
+        rows.extend(labelled::read(&bytes, path, columns)?);
     }
     training.date = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
-    let dataset = Dataset::new(rows.iter().map(|(message, label)| (message.as_str(), label.as_str())))?;
+    let dataset = Dataset::new(rows.iter().map(|row| (row.message.as_str(), row.label.as_str())))?;
     for warning in dataset.warnings.iter().take(WARNINGS) {
         eprintln!("logclass: warning: {warning}");
     }
     if dataset.warnings.len() > WARNINGS {
         eprintln!("logclass: warning: and {} more of these", dataset.warnings.len() - WARNINGS);
     }
-    let settings = Settings { seed: arguments.seed, ..Settings::default() };
+    let settings = Settings { seed: arguments.seed, precision: arguments.precision, ..Settings::default() };
     let encoder = Encoder::load(&parse_source(arguments.encoder.as_deref())?, arguments.backend)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(setup::threads(&arguments.running)).build()?;
     let head = pool.install(|| {
@@ -49,42 +55,21 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
         let bar = self::bar("cross-validating", fits as u64, arguments.running.quiet);
         let held_out = select(&dataset, &encoded, &settings, &folds, || bar.inc(1));
         bar.finish_and_clear();
+        if !held_out.precision_reached {
+            eprintln!(
+                "logclass: warning: precision {} is not reached at any confidence; the model abstains only on strange text: label more, or lower --precision",
+                settings.precision
+            );
+        }
         Ok::<_, anyhow::Error>(finish(&dataset, &encoded, &encoder, &settings, &held_out, training))
     })?;
     let mut output = Output::create(Some(&arguments.output))?;
     output.write(&head.to_bytes()?)?;
     output.finish()?;
     if !arguments.running.quiet {
-        eprint!("{}", super::model::describe(&head.info));
+        eprint!("{}{}", super::model::score_table(&head.info), super::model::describe(&head.info));
     }
     Ok(ExitStatus::Done)
-}
-
-fn read_rows(bytes: &[u8], path: &Path, arguments: &Train, rows: &mut Vec<(String, String)>) -> Result<()> {
-    let context = || path.display().to_string();
-    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
-    let header = reader.byte_headers().with_context(context)?.clone();
-    let column = |wanted: &str, flag: &str| {
-        header.iter().position(|name| name == wanted.as_bytes()).ok_or_else(|| {
-            let there: Vec<String> =
-                header.iter().map(|name| format!("{:?}", String::from_utf8_lossy(name))).collect();
-            anyhow::anyhow!(
-                "no column {wanted:?}; the columns are {}: name the right one with {flag}",
-                there.join(", ")
-            )
-        })
-    };
-    let message = column(&arguments.message_column, "--message-column").with_context(context)?;
-    let label = column(&arguments.label_column, "--label-column").with_context(context)?;
-    for record in reader.byte_records() {
-        let record = record.with_context(context)?;
-        let text = |index: usize| String::from_utf8_lossy(&record[index]).into_owned();
-        rows.push((text(message), text(label)));
-    }
-    if rows.is_empty() {
-        bail!("{}: no rows", path.display());
-    }
-    Ok(())
 }
 
 fn bar(what: &'static str, steps: u64, quiet: bool) -> ProgressBar {

@@ -16,6 +16,8 @@ pub use file::{BUNDLED, FORMAT_VERSION};
 use ngrams::{NgramShape, SparseVector};
 use prototypes::Prototypes;
 
+use crate::metrics::LabelScore;
+
 /// What a model file says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
@@ -85,6 +87,8 @@ pub struct CrossValidation {
     pub covered_accuracy: f64,
     /// Share of the text that belongs to no log on which the model abstains.
     pub outliers_rejected: f64,
+    /// Figures per label.
+    pub labels: Vec<(String, LabelScore)>,
 }
 
 /// What the head says of a template.
@@ -175,7 +179,7 @@ impl Head {
                     .enumerate()
                     .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))
                     .expect("a model has labels");
-                let nearest = if with_nearest { self.prototypes.nearest(vector).0 } else { 0 };
+                let nearest = if with_nearest { self.prototypes.nearest(vector, label).0 } else { 0 };
                 Prediction { label, confidence, familiarity, nearest }
             })
             .collect()

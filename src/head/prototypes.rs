@@ -60,10 +60,13 @@ impl Prototypes {
         &self.labels
     }
 
-    /// Index of the prototype nearest to `vector`, and its cosine; 0 and -1 when there are none.
-    pub fn nearest(&self, vector: &[f32]) -> (u32, f32) {
+    /// Index of the prototype of `label` nearest to `vector`, and its cosine; 0 and -1 when there are none.
+    pub fn nearest(&self, vector: &[f32], label: usize) -> (u32, f32) {
         let mut best = (0, -1.0);
         for (index, row) in (0_u32..).zip(self.vectors.chunks_exact(self.dimensions.max(1))) {
+            if usize::from(self.labels[index as usize]) != label {
+                continue;
+            }
             let cosine = dot(row, vector);
             if cosine > best.1 {
                 best = (index, cosine);
@@ -99,12 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_prototype_is_found() {
+    fn the_nearest_prototype_of_a_label_is_found() {
         let prototypes =
             Prototypes::new(2, &[1.0, 0.0, 0.0, 1.0], vec!["a".to_owned(), "b".to_owned()], vec![0, 1]);
-        let (index, cosine) = prototypes.nearest(&[0.6, 0.8]);
+        let (index, cosine) = prototypes.nearest(&[0.6, 0.8], 1);
         assert_eq!(index, 1);
         assert!((cosine - 0.8).abs() < 1e-6);
+        assert_eq!(prototypes.nearest(&[0.6, 0.8], 0).0, 0);
     }
 
     #[test]

@@ -13,6 +13,11 @@ const MEMORY: usize = 10;
 const DECREASE: f64 = 1e-4;
 const CURVATURE: f64 = 0.9;
 
+/// Steps tried along one direction.
+const TRIALS: usize = 16;
+/// Relative decrease below which an iteration has found nothing but rounding.
+const STALLED: f64 = 1e-8;
+
 /// When to stop.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
@@ -47,7 +52,7 @@ pub fn minimise(
         let (mut low, mut high) = (0.0, f64::INFINITY);
         let mut step = if pairs.is_empty() { 1.0 / dot(&gradient, &gradient).sqrt().max(1.0) } else { 1.0 };
         let mut found = None;
-        for _ in 0..40 {
+        for _ in 0..TRIALS {
             for ((to, from), along) in trial.iter_mut().zip(&*point).zip(&direction) {
                 *to = from + step * along;
             }
@@ -69,7 +74,11 @@ pub fn minimise(
         let curvature = dot(&moved, &changed);
         point.copy_from_slice(&trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
+        let stalled = value - there <= STALLED * value.abs();
         value = there;
+        if stalled {
+            return iteration + 1;
+        }
         if curvature > 1e-14 * dot(&changed, &changed) {
             if pairs.len() == MEMORY {
                 pairs.pop_front();

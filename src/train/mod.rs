@@ -18,8 +18,8 @@ use crate::head::prototypes::{MAX_PROTOTYPES, Prototypes};
 use crate::head::{FORMAT_VERSION, Head, ModelInfo, TrainingInfo};
 use crate::record::UNCLASSIFIED;
 use crate::template::{MASKER_VERSION, mask, template_hash};
-use regression::Features;
-pub use select::{HeldOut, folds, select};
+use regression::{Features, Penalty};
+pub use select::{HeldOut, folds, group_folds, select};
 
 /// Choices of a training.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl Default for Settings {
             folds: 5,
             seed: 0,
             precision: 0.95,
-            ngrams: NgramShape { minimum: 3, maximum: 5, buckets: 1 << 15, weight: 1.5 },
+            ngrams: NgramShape { minimum: 3, maximum: 5, buckets: 1 << 13, weight: 1.5 },
             regularisations: vec![1.0, 10.0, 100.0],
         }
     }
@@ -223,7 +223,8 @@ pub fn finish(
     let all: Vec<usize> = (0..dataset.templates.len()).collect();
     let labels = dataset.labels.len();
     let features = encoded.features(settings.ngrams.buckets);
-    let weights = regression::fit(features, &dataset.truth, labels, &all, held_out.regularisation, None);
+    let penalty = Penalty { regularisation: held_out.regularisation, tolerance: 1e-5 };
+    let weights = regression::fit(features, &dataset.truth, labels, &all, penalty, None);
     let everything: Vec<usize> = (0..dataset.templates.len() + dataset.outliers.len()).collect();
     let familiarity = select::fit_familiarity(dataset, encoded, settings, &everything);
     #[allow(clippy::cast_possible_truncation)] // the file holds f32

@@ -41,27 +41,34 @@ impl Features<'_> {
         }
     }
 
-    fn add_gradient(&self, sample: usize, residuals: &[f64], gradient: &mut [f64]) {
-        let labels = residuals.len();
-        for (row, &value) in gradient.chunks_exact_mut(labels).zip(self.vector(sample)) {
-            add_scaled(row, residuals, f64::from(value));
+    /// Calls `visit` with each row of the weights that the sample touches, and its value there.
+    fn each_row(&self, sample: usize, mut visit: impl FnMut(usize, f32)) {
+        for (row, &value) in self.vector(sample).iter().enumerate() {
+            visit(row, value);
         }
         for &(bucket, value) in &self.ngrams[sample] {
-            let start = (self.dimensions + bucket as usize) * labels;
-            add_scaled(&mut gradient[start..start + labels], residuals, f64::from(value));
+            visit(self.dimensions + bucket as usize, value);
         }
-        add_scaled(&mut gradient[(self.rows() - 1) * labels..], residuals, 1.0);
+        visit(self.rows() - 1, 1.0);
     }
 }
 
-/// Fits weights (`rows` x `labels`) to the samples in `chosen`. `regularisation` is the inverse strength (scikit-learn's
-/// C): the objective is the balanced mean of the log losses plus `|W|^2 / (2 C n)`, biases free. `start` is where the search begins.
+/// How hard a fit is held back, and how far it is followed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Penalty {
+    /// Inverse strength of the regularisation (scikit-learn's C).
+    pub regularisation: f64,
+    /// Largest gradient component, relative to the first, at which the fit is done.
+    pub tolerance: f64,
+}
+
+/// Fits weights (`rows` x `labels`) to the samples in `chosen`: the objective is the balanced mean of the log losses plus `|W|^2 / (2 C n)`, biases free. `start` is where the search begins.
 pub fn fit(
     features: Features<'_>,
     truth: &[u16],
     labels: usize,
     chosen: &[usize],
-    regularisation: f64,
+    penalty: Penalty,
     start: Option<&[f64]>,
 ) -> Vec<f64> {
     let weight = balance(truth, labels, chosen);
@@ -69,38 +76,55 @@ pub fn fit(
     let mut weights = start.map_or_else(|| vec![0.0; size], <[f64]>::to_vec);
     #[allow(clippy::cast_precision_loss)]
     let samples = chosen.len() as f64;
-    let decay = 1.0 / (regularisation * samples);
+    let decay = 1.0 / (penalty.regularisation * samples);
     let free = size - labels;
     // The pieces, and so the order of every sum, depend on the problem alone and never on the threads.
     let pieces = if size > 1 << 20 { 2 } else { 8 };
     let piece = chosen.len().div_ceil(pieces).max(1);
-    let stop = Stop { iterations: 500, gradient: 1e-5 };
+    let stop = Stop { iterations: 500, gradient: penalty.tolerance };
+    // Products are done in f32 with rows padded to whole vectors: four times the pace, and its rounding lies far below
+    // the tolerance. The solver and every sum over samples stay in f64.
+    let stride = labels.next_multiple_of(LANES);
+    let mut padded = vec![0.0_f32; features.rows() * stride];
     lbfgs::minimise(&mut weights, stop, |weights, gradient| {
-        let parts: Vec<(f64, Vec<f64>)> = chosen
+        for (to, from) in padded.chunks_exact_mut(stride).zip(weights.chunks_exact(labels)) {
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to = narrow(from));
+        }
+        let parts: Vec<(f64, Vec<f32>)> = chosen
             .par_chunks(piece)
             .map(|samples| {
-                let mut gradient = vec![0.0; size];
-                let mut residuals = vec![0.0; labels];
+                let mut slopes = vec![0.0_f32; padded.len()];
+                let mut logits = vec![0.0_f32; stride];
+                let mut residuals = vec![0.0_f64; labels];
                 let mut loss = 0.0;
                 for &sample in samples {
-                    features.logits_into(sample, weights, &mut residuals);
+                    logits.fill(0.0);
+                    features.each_row(sample, |row, value| {
+                        add_padded(&mut logits, &padded[row * stride..(row + 1) * stride], value);
+                    });
+                    residuals.iter_mut().zip(&logits).for_each(|(to, &from)| *to = f64::from(from));
                     let answer = usize::from(truth[sample]);
                     let total = log_sum_exp(&residuals);
                     loss += weight[answer] * (total - residuals[answer]);
-                    for residual in &mut residuals {
-                        *residual = weight[answer] * (*residual - total).exp();
+                    for (logit, residual) in logits.iter_mut().zip(&residuals) {
+                        *logit = narrow(weight[answer] * (residual - total).exp());
                     }
-                    residuals[answer] -= weight[answer];
-                    features.add_gradient(sample, &residuals, &mut gradient);
+                    logits[answer] -= narrow(weight[answer]);
+                    logits[labels..].fill(0.0);
+                    features.each_row(sample, |row, value| {
+                        add_padded(&mut slopes[row * stride..(row + 1) * stride], &logits, value);
+                    });
                 }
-                (loss, gradient)
+                (loss, slopes)
             })
             .collect();
         gradient.fill(0.0);
         let mut loss = 0.0;
         for (part, slopes) in &parts {
             loss += part;
-            add_scaled(gradient, slopes, 1.0);
+            for (to, from) in gradient.chunks_exact_mut(labels).zip(slopes.chunks_exact(stride)) {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to += f64::from(from));
+            }
         }
         gradient.iter_mut().for_each(|slope| *slope /= samples);
         let mut squares = 0.0;
@@ -111,6 +135,23 @@ pub fn fit(
         loss / samples + 0.5 * decay * squares
     });
     weights
+}
+
+/// Floats that one step of the products takes.
+const LANES: usize = 4;
+
+/// `to += scale * from`, for rows of whole vectors.
+fn add_padded(to: &mut [f32], from: &[f32], scale: f32) {
+    for (to, from) in to.chunks_exact_mut(LANES).zip(from.chunks_exact(LANES)) {
+        for lane in 0..LANES {
+            to[lane] += scale * from[lane];
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // meant
+fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 /// Weight of each label's samples so that all labels count alike, and the mean over samples is 1.
@@ -150,7 +191,9 @@ mod tests {
         let chosen: Vec<usize> = (0..40).collect();
         let fit_with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(features, &truth, 2, &chosen, 1.0, None))
+            pool.install(|| {
+                fit(features, &truth, 2, &chosen, Penalty { regularisation: 1.0, tolerance: 1e-6 }, None)
+            })
         };
         let weights = fit_with(1);
         assert_eq!(weights, fit_with(3));

@@ -1,11 +1,18 @@
 //! Cross-validation: the regularisation, the temperature and the thresholds, from held-out predictions.
 
+use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::regression::{self, log_sum_exp};
+use super::regression::{self, Penalty, log_sum_exp};
 use super::{Dataset, Encoded, Settings};
 use crate::head::CrossValidation;
 use crate::metrics::{self, Scored};
+
+/// The fold of a template that is always trained on: the only one of its label, which nothing else could stand for.
+pub const ALWAYS_TRAINED: usize = usize::MAX;
+
+/// Held-out templates below which no threshold can be read off them.
+const FEW_TESTED: usize = 30;
 
 /// What cross-validation found.
 #[derive(Debug, Clone)]
@@ -14,12 +21,18 @@ pub struct HeldOut {
     pub regularisation: f64,
     /// Held-out predictions, a row per template.
     pub rows: Vec<Scored>,
+    /// The template of each of them.
+    pub tested: Vec<usize>,
+    /// Whether each template was, held out, taken for one that belongs.
+    pub familiar: Vec<bool>,
     /// Logits are divided by this.
     pub temperature: f32,
     /// Confidence below which the model abstains.
     pub min_confidence: f32,
     /// Log odds of belonging below which the model abstains.
     pub min_familiarity: f32,
+    /// Whether there is a confidence at which the precision asked for is reached.
+    pub precision_reached: bool,
     /// The figures for the model file.
     pub figures: CrossValidation,
 }
@@ -29,7 +42,11 @@ pub struct HeldOut {
 const FRIENDS_REJECTED: f64 = 0.005;
 const STRANGERS_REJECTED: f64 = 0.99;
 /// Inverse strength of the familiarity's regularisation; anything from 1 to 100 was measured to do as well.
-const FAMILIARITY_REGULARISATION: f64 = 10.0;
+const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: TOLERANCE };
+/// Regularisation where nothing can be held out to choose it by.
+const FALLBACK: f64 = 100.0;
+/// Fits that only compare or judge need not be followed to the end.
+const TOLERANCE: f64 = 1e-4;
 
 /// The fold of each template: labels are spread evenly, the seed decides which template goes where, and neither threads nor the
 /// order of the rows do.
@@ -37,12 +54,34 @@ pub fn folds(dataset: &Dataset, wanted: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..dataset.templates.len()).collect();
     let shuffled = |sample: usize| xxh3_64_with_seed(dataset.templates[sample].as_bytes(), seed);
     order.sort_by_cached_key(|&sample| (dataset.truth[sample], shuffled(sample)));
-    let wanted = wanted.clamp(2, dataset.templates.len().max(2));
-    let mut folds = vec![0; order.len()];
+    let mut counts = vec![0; dataset.labels.len()];
+    for &label in &dataset.truth {
+        counts[usize::from(label)] += 1;
+    }
+    order.retain(|&sample| counts[usize::from(dataset.truth[sample])] > 1);
+    let wanted = wanted.clamp(2, order.len().max(2));
+    let mut folds = vec![ALWAYS_TRAINED; dataset.templates.len()];
     for (place, &sample) in order.iter().enumerate() {
         folds[sample] = place % wanted;
     }
     folds
+}
+
+/// The fold of each template where templates of one group (as `group` tells it) stay together.
+pub fn group_folds<'a>(
+    dataset: &Dataset,
+    group: impl Fn(&str) -> &'a str,
+    wanted: usize,
+    seed: u64,
+) -> Vec<usize> {
+    let groups: Vec<&str> = dataset.templates.iter().map(|template| group(template)).collect();
+    let mut order = groups.clone();
+    order.sort_by_cached_key(|name| (xxh3_64_with_seed(name.as_bytes(), seed), *name));
+    order.dedup();
+    let wanted = wanted.clamp(2, order.len().max(2));
+    let fold: HashMap<&str, usize> =
+        order.iter().enumerate().map(|(place, &name)| (name, place % wanted)).collect();
+    groups.iter().map(|name| fold[name]).collect()
 }
 
 /// Cross-validates every regularisation and keeps the best. `folds[i]` is the fold of template `i`; `done` is told
@@ -55,33 +94,42 @@ pub fn select(
     done: impl Fn() + Sync,
 ) -> HeldOut {
     let labels = dataset.labels.len();
-    let count = folds.iter().max().map_or(0, |last| last + 1);
+    let count = folds.iter().filter(|&&fold| fold != ALWAYS_TRAINED).max().map_or(2, |last| last + 1);
+    let tested: Vec<usize> = (0..folds.len()).filter(|&sample| folds[sample] != ALWAYS_TRAINED).collect();
+    let truth: Vec<u16> = tested.iter().map(|&sample| dataset.truth[sample]).collect();
     let features = encoded.features(settings.ngrams.buckets);
-    let mut best: Option<(f64, f64, Vec<f64>)> = None;
+    let mut best: Option<(f64, f64, f64, Vec<f64>)> = None;
     let mut starts: Vec<Option<Vec<f64>>> = vec![None; count];
     for &regularisation in &settings.regularisations {
+        let penalty = Penalty { regularisation, tolerance: TOLERANCE };
         let mut logits = vec![0.0; dataset.templates.len() * labels];
+        if tested.is_empty() {
+            break;
+        }
         for (fold, start) in starts.iter_mut().enumerate() {
             let (held, kept): (Vec<usize>, Vec<usize>) =
                 (0..dataset.templates.len()).partition(|&sample| folds[sample] == fold);
-            let weights =
-                regression::fit(features, &dataset.truth, labels, &kept, regularisation, start.as_deref());
+            let weights = regression::fit(features, &dataset.truth, labels, &kept, penalty, start.as_deref());
             for sample in held {
                 features.logits_into(sample, &weights, &mut logits[sample * labels..(sample + 1) * labels]);
             }
             *start = Some(weights);
             done();
         }
-        let loss = best_temperature(&logits, &dataset.truth, labels).1;
-        if best.as_ref().is_none_or(|(least, _, _)| loss < *least) {
-            best = Some((loss, regularisation, logits));
+        let logits: Vec<f64> = tested
+            .iter()
+            .flat_map(|&sample| &logits[sample * labels..(sample + 1) * labels])
+            .copied()
+            .collect();
+        let (temperature, loss) = best_temperature(&logits, &truth, labels);
+        if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
+            best = Some((loss, regularisation, temperature, logits));
         }
     }
-    let (_, regularisation, logits) = best.expect("there is a regularisation to try");
-    let (temperature, _) = best_temperature(&logits, &dataset.truth, labels);
+    let (_, regularisation, temperature, logits) = best.unwrap_or((0.0, FALLBACK, 1.0, Vec::new()));
     let rows: Vec<Scored> = logits
         .chunks_exact(labels)
-        .zip(&dataset.truth)
+        .zip(&truth)
         .map(|(row, &truth)| {
             let probabilities = softmax(row, temperature);
             let (predicted, &confidence) = probabilities
@@ -96,19 +144,23 @@ pub fn select(
     let (friends, strangers) = familiarity.split_at(dataset.templates.len());
     let min_familiarity = quantile(friends, FRIENDS_REJECTED).min(quantile(strangers, STRANGERS_REJECTED));
     // A little below, so that rounding does not shut out the template that set it.
-    let min_confidence = (metrics::threshold_for(&rows, settings.precision) - 1e-6).max(0.0);
+    let enough = rows.len() >= FEW_TESTED;
+    let threshold = if enough { metrics::threshold_for(&rows, settings.precision) } else { Some(0.0) };
+    let min_confidence = threshold.map_or(0.0, |threshold| (threshold - 1e-6).max(0.0));
     let covered: Vec<Scored> = rows
         .iter()
-        .zip(friends)
-        .filter(|(row, familiarity)| row.confidence >= min_confidence && **familiarity >= min_familiarity)
+        .zip(&tested)
+        .filter(|(row, sample)| row.confidence >= min_confidence && friends[**sample] >= min_familiarity)
         .map(|(row, _)| *row)
         .collect();
     let rejected = strangers.iter().filter(|&&familiarity| familiarity < min_familiarity).count();
+    let scores = metrics::label_scores(&metrics::confusion(&rows, labels));
     #[allow(clippy::cast_precision_loss)]
     let figures = CrossValidation {
         folds: count,
         accuracy: metrics::accuracy(&rows),
-        macro_f1: metrics::macro_f1(&metrics::label_scores(&metrics::confusion(&rows, labels))),
+        macro_f1: metrics::macro_f1(&scores),
+        labels: dataset.labels.iter().cloned().zip(scores).collect(),
         calibration_error: metrics::calibration_error(&rows),
         coverage: covered.len() as f64 / rows.len().max(1) as f64,
         covered_accuracy: metrics::accuracy(&covered),
@@ -117,6 +169,9 @@ pub fn select(
     #[allow(clippy::cast_possible_truncation)]
     HeldOut {
         regularisation,
+        familiar: tested.iter().map(|&sample| friends[sample] >= min_familiarity).collect(),
+        tested,
+        precision_reached: threshold.is_some(),
         rows,
         temperature: temperature as f32,
         min_confidence: min_confidence as f32,
@@ -136,7 +191,7 @@ pub(super) fn fit_familiarity(
     let truth: Vec<u16> =
         (0..templates + dataset.outliers.len()).map(|sample| u16::from(sample < templates)).collect();
     let features = encoded.features(settings.ngrams.buckets);
-    let weights = regression::fit(features, &truth, 2, chosen, FAMILIARITY_REGULARISATION, None);
+    let weights = regression::fit(features, &truth, 2, chosen, FAMILIARITY, None);
     weights.chunks_exact(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
@@ -149,7 +204,11 @@ fn held_out_familiarity(
     count: usize,
 ) -> Vec<f64> {
     let templates = dataset.templates.len();
-    let fold_of = |sample: usize| if sample < templates { folds[sample] } else { sample % count };
+    // Even a label's only template can be held out here, where any other log line can stand for it.
+    let fold_of = |sample: usize| match folds.get(sample) {
+        Some(&fold) if fold != ALWAYS_TRAINED => fold,
+        _ => sample % count,
+    };
     let all = templates + dataset.outliers.len();
     let features = encoded.features(settings.ngrams.buckets);
     let mut odds = vec![0.0; all];

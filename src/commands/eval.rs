@@ -1,0 +1,180 @@
+//! `logclass eval`: how good the labels are, on rows whose labels are known.
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+use super::labelled::{self, LabelledColumns, LabelledRow};
+use super::setup;
+use crate::cascade::Cascade;
+use crate::cli::Eval;
+use crate::encoder::{Encoder, parse_source};
+use crate::error::ExitStatus;
+use crate::metrics::Scored;
+use crate::output::Output;
+use crate::record::{Labels, Reason, Stage, UNCLASSIFIED, Verdict};
+use crate::report::{Mistake, Report};
+use crate::template::mask;
+use crate::train::{Dataset, Encoded, Settings, folds, group_folds, select};
+
+/// Mistakes shown.
+const MISTAKES: usize = 10;
+
+/// Runs the command.
+pub fn run(arguments: &Eval) -> Result<ExitStatus> {
+    let config = setup::config(arguments.stages.config.as_deref())?;
+    let names = setup::columns(&arguments.columns, &config, Some(&arguments.label_column), true);
+    let bytes = std::fs::read(&arguments.input).with_context(|| arguments.input.display().to_string())?;
+    let columns = LabelledColumns {
+        source: names.source.as_deref().unwrap_or(""),
+        message: &names.message,
+        label: &names.label,
+        group: arguments.group_column.as_deref(),
+    };
+    let mut rows = labelled::read(&bytes, &arguments.input, columns)?;
+    let unlabelled = rows.iter().filter(|row| row.label.is_empty()).count();
+    rows.retain(|row| !row.label.is_empty());
+    if unlabelled > 0 {
+        eprintln!("logclass: warning: {unlabelled} rows without a label were left out");
+    }
+    if rows.is_empty() {
+        anyhow::bail!("{}: no row has a label", arguments.input.display());
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(setup::threads(&arguments.running)).build()?;
+    let report = pool.install(|| {
+        if let Some(count) = arguments.cv {
+            cross_validate(arguments, &rows, usize::from(count))
+        } else {
+            let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, false)?;
+            evaluate(arguments, &cascade, &rows)
+        }
+    })?;
+    for (path, content) in
+        [(&arguments.json, serde_json::to_string_pretty(&report)? + "\n"), (&arguments.plot, report.to_svg())]
+    {
+        if let Some(path) = path {
+            let mut output = Output::create(Some(path))?;
+            output.write(content.as_bytes())?;
+            output.finish()?;
+        }
+    }
+    super::print(report.for_people().as_bytes())
+}
+
+/// Through rules and model, as `classify` would.
+fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result<Report> {
+    let templates: Vec<String> = rows.par_iter().map(|row| mask(row.message.as_bytes())).collect();
+    let mut distinct: Vec<&str> =
+        templates.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let known = distinct.iter().filter(|template| cascade.head().was_trained_on(template)).count();
+    if known > 0 {
+        eprintln!(
+            "logclass: warning: {known} of {} templates were in the model's training data; on those the figures say little",
+            distinct.len()
+        );
+    }
+    let verdicts: Vec<Vec<Verdict>> =
+        distinct.par_chunks(32).map(|texts| cascade.by_model(texts)).collect::<Result<_>>()?;
+    let by_template: HashMap<&str, Verdict> =
+        distinct.iter().copied().zip(verdicts.into_iter().flatten()).collect();
+    let mut labels = cascade.labels().clone();
+    let (mut given, mut chosen, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut unclassified = 0;
+    for (row, template) in rows.iter().zip(&templates) {
+        let rule = if arguments.model_only {
+            None
+        } else {
+            cascade.by_rules(row.source.as_bytes(), row.message.as_bytes())
+        };
+        let model = by_template.get(template.as_str()).copied();
+        let verdict = rule.or(model).unwrap_or(Verdict::unclassified(0.0, Reason::Empty));
+        let truth = usize::from(labels.intern(&row.label));
+        let scored = Scored {
+            confidence: f64::from(verdict.confidence),
+            predicted: usize::from(verdict.label),
+            truth,
+        };
+        unclassified += usize::from(verdict.stage == Stage::None);
+        given.push(scored);
+        if let Some(model) = model {
+            let label = match model.reason {
+                Reason::Unsure(label) | Reason::Unfamiliar(label) => label,
+                _ => model.label,
+            };
+            chosen.push(Scored {
+                confidence: f64::from(model.confidence),
+                predicted: usize::from(label),
+                truth,
+            });
+        }
+        if !scored.is_right() && verdict.label != Labels::UNCLASSIFIED {
+            mistakes.push(Mistake {
+                template: template.clone(),
+                truth: row.label.clone(),
+                predicted: labels.name(verdict.label).to_owned(),
+                confidence: scored.confidence,
+            });
+        }
+    }
+    Ok(Report::new(&given, &chosen, labels.names(), worst(mistakes), unclassified))
+}
+
+/// By training on parts of the rows and predicting the others.
+fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Result<Report> {
+    let dataset = Dataset::new(rows.iter().map(|row| (row.message.as_str(), row.label.as_str())))?;
+    for warning in dataset.warnings.iter().take(10) {
+        eprintln!("logclass: warning: {warning}");
+    }
+    let settings = Settings { folds: count, seed: arguments.seed, ..Settings::default() };
+    let encoder =
+        Encoder::load(&parse_source(arguments.stages.encoder.as_deref())?, arguments.stages.backend)?;
+    let encoded = Encoded::new(&dataset, &encoder, settings.ngrams, |_| ())?;
+    let folds = if arguments.group_column.is_some() {
+        let groups: HashMap<String, &str> =
+            rows.iter().map(|row| (mask(row.message.as_bytes()), row.group.as_str())).collect();
+        group_folds(&dataset, |template| groups.get(template).copied().unwrap_or(""), count, settings.seed)
+    } else {
+        folds(&dataset, count, settings.seed)
+    };
+    let held_out = select(&dataset, &encoded, &settings, &folds, || ());
+    let mut names = dataset.labels.clone();
+    names.push(UNCLASSIFIED.to_owned());
+    let abstains = |row: &Scored| row.confidence < f64::from(held_out.min_confidence);
+    let given: Vec<Scored> = held_out
+        .rows
+        .iter()
+        .zip(&held_out.familiar)
+        .map(|(row, &familiar)| {
+            let predicted = if abstains(row) || !familiar { names.len() - 1 } else { row.predicted };
+            Scored { predicted, ..*row }
+        })
+        .collect();
+    let mistakes = held_out.rows.iter().zip(&held_out.tested).filter(|(row, _)| !row.is_right()).map(
+        |(row, &sample)| Mistake {
+            template: dataset.templates[sample].clone(),
+            truth: names[row.truth].clone(),
+            predicted: names[row.predicted].clone(),
+            confidence: row.confidence,
+        },
+    );
+    let unclassified = given.iter().filter(|row| row.predicted == names.len() - 1).count();
+    eprintln!(
+        "cross-validated over {} folds of {} templates, C = {}; abstains on {:.1}% of text that is no log",
+        held_out.figures.folds,
+        held_out.rows.len(),
+        held_out.regularisation,
+        100.0 * held_out.figures.outliers_rejected
+    );
+    Ok(Report::new(&given, &held_out.rows, &names, worst(mistakes.collect()), unclassified))
+}
+
+/// The most confident mistakes, each template once.
+fn worst(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| a.template.cmp(&b.template)));
+    let mut seen = HashSet::new();
+    mistakes.retain(|mistake| seen.insert(mistake.template.clone()));
+    mistakes.truncate(MISTAKES);
+    mistakes
+}
