@@ -66,15 +66,27 @@ impl Encoder {
     /// # Errors
     /// When a file is missing, unreadable, or no BERT-family encoder, or `backend` cannot run it.
     pub fn load(source: &EncoderSource, backend: Backend) -> Result<Self> {
+        Self::load_with(source, backend, None)
+    }
+
+    fn load_with(source: &EncoderSource, backend: Backend, instructions: Option<Instructions>) -> Result<Self> {
         let files = EncoderFiles::open(source)?;
         let context = || format!("encoder {}", files.identity.name);
         let tokenizer = tokenize::Tokenizer::from_json(&files.tokenizer)
             .context("tokenizer.json")
             .with_context(context)?;
         let (config, native) = shape::read(&files.config).with_context(context)?;
-        let compute = Compute::new(&files, &config, native, backend).with_context(context)?;
+        let compute = Compute::new(&files, &config, native, backend, instructions).with_context(context)?;
         let max_tokens = MAX_TOKENS.min(config.max_position_embeddings);
         Ok(Self { identity: files.identity, tokenizer, compute, vocabulary: config.vocab_size, max_tokens })
+    }
+
+    /// Loads the encoder that `source` names on the native kernels with these instructions, to compare them.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::load`], and when the processor lacks the instructions.
+    pub fn native(source: &EncoderSource, instructions: Instructions) -> Result<Self> {
+        Self::load_with(source, Backend::Native, Some(instructions))
     }
 
     /// Name and hash of the weights.
@@ -150,11 +162,13 @@ impl Compute {
         config: &native::BertConfig,
         native: Result<(), String>,
         backend: Backend,
+        instructions: Option<Instructions>,
     ) -> Result<Self> {
         if backend != Backend::Candle {
             match native {
                 Ok(()) => {
-                    let encoder = NativeEncoder::new(Arc::clone(&files.weights), config, instructions()?)?;
+                    let instructions = instructions.map_or_else(wanted_instructions, Ok)?;
+                    let encoder = NativeEncoder::new(Arc::clone(&files.weights), config, instructions)?;
                     return Ok(Self::Native { encoder, scratch: Mutex::default() });
                 }
                 Err(reason) if backend == Backend::Native => {
@@ -168,7 +182,7 @@ impl Compute {
 }
 
 /// The best instructions there are, or those that the environment asks for.
-fn instructions() -> Result<Instructions> {
+fn wanted_instructions() -> Result<Instructions> {
     match std::env::var(INSTRUCTIONS_VARIABLE) {
         Ok(name) if !name.is_empty() => name.parse().map_err(|error| {
             crate::error::UsageError(format!("{INSTRUCTIONS_VARIABLE}={name}: {error}")).into()

@@ -1,0 +1,62 @@
+//! The encoder against vectors that sentence-transformers made from the published f32 weights.
+#![cfg(feature = "bundled")]
+
+use logclass::encoder::native::Instructions;
+use logclass::encoder::{Backend, Encoder, parse_source};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    text: String,
+    vector: Vec<f32>,
+}
+
+fn golden() -> Vec<Golden> {
+    include_str!("golden.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Mean and least cosine to the golden vectors.
+fn parity(encoder: &Encoder) -> (f32, f32) {
+    let golden = golden();
+    assert!(golden.len() >= 64);
+    let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
+    let vectors = encoder.encode(&texts).unwrap();
+    let cosines: Vec<f32> = golden
+        .iter()
+        .zip(vectors.chunks_exact(encoder.dimensions()))
+        .map(|(golden, vector)| golden.vector.iter().zip(vector).map(|(a, b)| a * b).sum())
+        .collect();
+    for (golden, cosine) in golden.iter().zip(&cosines) {
+        assert!(*cosine > 0.99, "{cosine} for {:?}", golden.text);
+    }
+    (cosines.iter().sum::<f32>() / golden.len() as f32, cosines.iter().copied().fold(1.0, f32::min))
+}
+
+#[test]
+fn candle_agrees_with_sentence_transformers() {
+    let (mean, least) = parity(&Encoder::load(&parse_source(None).unwrap(), Backend::Candle).unwrap());
+    println!("candle: mean {mean:.6}, min {least:.6}");
+    assert!(mean > 0.99999 && least > 0.9999, "mean {mean}, min {least}");
+}
+
+#[test]
+fn every_native_path_of_this_processor_agrees_with_sentence_transformers() {
+    for instructions in Instructions::available() {
+        let encoder = Encoder::native(&parse_source(None).unwrap(), instructions).unwrap();
+        let (mean, least) = parity(&encoder);
+        println!("{instructions}: mean {mean:.6}, min {least:.6}");
+        let bound = if instructions == Instructions::Avx512Bf16 { (0.9999, 0.999) } else { (0.99999, 0.9999) };
+        assert!(mean > bound.0 && least > bound.1, "{instructions}: mean {mean}, min {least}");
+    }
+}
+
+#[test]
+fn a_vector_does_not_depend_on_its_neighbours() {
+    let encoder = Encoder::load(&parse_source(None).unwrap(), Backend::Auto).unwrap();
+    let golden = golden();
+    let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
+    let together = encoder.encode(&texts).unwrap();
+    for (text, vector) in texts.iter().zip(together.chunks_exact(encoder.dimensions())).step_by(5) {
+        assert_eq!(encoder.encode(&[text]).unwrap(), vector, "{text:?}");
+    }
+}
