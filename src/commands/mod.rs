@@ -1,6 +1,7 @@
 //! The commands: one file each, and what they share.
 
 mod classify;
+mod llm;
 mod model;
 mod rules;
 mod setup;
@@ -23,6 +24,7 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
         Command::Train(arguments) => train::run(arguments),
         Command::Rules(arguments) => rules::run(&arguments.command),
         Command::Model(arguments) => model::run(&arguments.command),
+        Command::Llm(arguments) => llm::run(&arguments.command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "logclass", &mut script);
