@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Label every row of a CSV file
-    Classify(Classify),
+    Classify(Box<Classify>),
     /// Train a model from labelled rows
     Train(Train),
     /// Check rules, or see what they match

@@ -87,9 +87,8 @@ fn label_in(content: &str, labels: &[LabelSpec], whole: bool) -> Option<Answer> 
     match serde_json::from_str::<Value>(content) {
         Ok(Value::Object(object)) => named(object.get("label")?.as_str()?, labels),
         Ok(Value::String(name)) => named(&name, labels),
-        Ok(_) => None,
         Err(_) if whole => named(content.trim_matches(|c: char| "\"'`*. ".contains(c)), labels),
-        Err(_) => None,
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -126,7 +125,7 @@ mod tests {
             .collect()
     }
 
-    fn read_message(message: Value, finish: &str) -> Option<Answer> {
+    fn read_message(message: &Value, finish: &str) -> Option<Answer> {
         let body = json!({"choices": [{"message": message, "finish_reason": finish}]});
         match read(&body, &labels()) {
             Reading::Valid(answer) => Some(answer),
@@ -151,32 +150,32 @@ mod tests {
             ("It is an Error", None),
             ("", None),
         ] {
-            assert_eq!(read_message(json!({"content": content}), "stop"), answer, "{content}");
+            assert_eq!(read_message(&json!({"content": content}), "stop"), answer, "{content}");
         }
     }
 
     #[test]
     fn reasoning_is_never_the_answer() {
         for field in ["reasoning", "reasoning_content"] {
-            assert_eq!(read_message(json!({"content": "", field: "{\"label\": \"Error\"}"}), "stop"), None);
-            assert_eq!(read_message(json!({"content": null, field: "Error"}), "stop"), None);
+            assert_eq!(read_message(&json!({"content": "", field: "{\"label\": \"Error\"}"}), "stop"), None);
+            assert_eq!(read_message(&json!({"content": null, field: "Error"}), "stop"), None);
         }
     }
 
     #[test]
     fn an_answer_that_was_cut_counts_only_if_its_json_is_whole() {
-        assert_eq!(read_message(json!({"content": "Error"}), "length"), None);
+        assert_eq!(read_message(&json!({"content": "Error"}), "length"), None);
         assert_eq!(
-            read_message(json!({"content": "{\"label\": \"Error\"}"}), "length"),
+            read_message(&json!({"content": "{\"label\": \"Error\"}"}), "length"),
             Some(Answer::Label(3))
         );
     }
 
     #[test]
     fn a_refusal_is_no_answer_and_parts_are_joined() {
-        assert_eq!(read_message(json!({"content": "Error", "refusal": "I cannot"}), "stop"), None);
+        assert_eq!(read_message(&json!({"content": "Error", "refusal": "I cannot"}), "stop"), None);
         let parts = json!({"content": [{"type": "text", "text": "{\"label\":"}, {"type": "text", "text": "\"Error\"}"}]});
-        assert_eq!(read_message(parts, "stop"), Some(Answer::Label(3)));
+        assert_eq!(read_message(&parts, "stop"), Some(Answer::Label(3)));
         assert_eq!(read(&json!({"error": {}}), &labels()), Reading::Nothing);
     }
 }

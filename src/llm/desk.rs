@@ -10,11 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::answer::{self, Reading};
 use super::budget::{Budget, Reservation, Room, Taken, usual_tokens};
-use super::client::{Client, Exchange, Lost};
+use super::client::Client;
 use super::config::LlmConfig;
 use super::dialect::Dialect;
-use super::failure::{self, Asked, Failure};
-use super::pace::{LimitHeaders, Pace, backoff};
+use super::pace::Pace;
 use super::prompt::{LabelSpec, Prompt, Subject};
 use super::store::{Entry, Store, now};
 use super::{Answer, Estimate, Report, Unanswered};
@@ -22,8 +21,6 @@ use crate::record::UNCLASSIFIED;
 
 type Key = [u8; 16];
 
-/// A failed request strains the stage as much as this many invalid answers.
-const STRAIN_OF_FAILURE: u32 = 4;
 /// Tokens that an answer usually takes, for estimates.
 const USUAL_ANSWER: u64 = 60;
 
@@ -38,54 +35,44 @@ pub enum Place {
 
 #[derive(Debug)]
 pub struct Desk {
-    config: LlmConfig,
-    labels: Vec<LabelSpec>,
-    prompt: Prompt,
+    pub(super) config: LlmConfig,
+    pub(super) labels: Vec<LabelSpec>,
+    pub(super) prompt: Prompt,
     /// None in a rehearsal.
-    client: Option<Client>,
-    kept: HashMap<Key, Answer>,
-    store: Option<Store>,
-    to_keep: Mutex<Vec<(Key, Entry)>>,
-    storing: Mutex<()>,
-    state: Mutex<State>,
-    changed: Condvar,
+    pub(super) client: Option<Client>,
+    pub(super) kept: HashMap<Key, Answer>,
+    pub(super) store: Option<Store>,
+    pub(super) to_keep: Mutex<Vec<(Key, Entry)>>,
+    pub(super) storing: Mutex<()>,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
-    waiting: VecDeque<Question>,
-    answers: Vec<Option<Answer>>,
+pub(super) struct State {
+    pub(super) waiting: VecDeque<Question>,
+    pub(super) answers: Vec<Option<Answer>>,
     /// Templates handed in: for each one question, whatever the caller forgets.
-    seen: HashMap<Key, Place>,
-    budget: Budget,
-    pace: Pace,
-    dialect: Dialect,
+    pub(super) seen: HashMap<Key, Place>,
+    pub(super) budget: Budget,
+    pub(super) pace: Pace,
+    pub(super) dialect: Dialect,
     /// The dialect has been answered; before that, requests go one at a time.
-    known_good: bool,
-    strain: u32,
-    off: Option<(Unanswered, String)>,
-    closed: bool,
-    from_cache: u64,
-    first_failure: Option<String>,
-    cache_failure: Option<String>,
-    estimate: Estimate,
+    pub(super) known_good: bool,
+    pub(super) strain: u32,
+    pub(super) off: Option<(Unanswered, String)>,
+    pub(super) closed: bool,
+    pub(super) from_cache: u64,
+    pub(super) first_failure: Option<String>,
+    pub(super) cache_failure: Option<String>,
+    pub(super) estimate: Estimate,
 }
 
 #[derive(Debug)]
-struct Question {
-    number: usize,
-    key: Key,
-    subject: Subject,
-}
-
-/// May a request be sent?
-enum Permit {
-    Go {
-        known_good: bool,
-    },
-    /// The dialect has changed meanwhile.
-    Rewrite,
-    No(Unanswered),
+pub(super) struct Question {
+    pub(super) number: usize,
+    pub(super) key: Key,
+    pub(super) subject: Subject,
 }
 
 impl Desk {
@@ -204,7 +191,7 @@ impl Desk {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,210 +222,6 @@ impl Desk {
         }
     }
 
-    /// Asks until there is an answer or no hope of one; with the reason where there is none.
-    fn answer(&self, client: &Client, subject: &Subject) -> (Answer, Option<String>) {
-        let mut failures = 0;
-        let mut correction: Option<String> = None;
-        let mut max_answer = self.config.max_answer_tokens;
-        let mut not_before = None;
-        let mut sent = 0_u32;
-        loop {
-            let dialect = self.lock().dialect;
-            let body = self.prompt.request(&subject.text, dialect, max_answer, correction.as_deref());
-            let reservation = Reservation::new(body.len(), max_answer);
-            let known_good = match self.permit(dialect, reservation, sent > 0, not_before) {
-                Permit::Go { known_good } => known_good,
-                Permit::Rewrite => continue,
-                Permit::No(reason) => return (Answer::Failed(reason), self.why_off()),
-            };
-            sent += 1;
-            let outcome = client.complete(&body);
-            self.settle(reservation, &outcome, body.len());
-            let asked = Asked {
-                base_url: &self.config.base_url,
-                model: self.prompt.model(),
-                key_variable: &self.config.api_key_env,
-                dialect,
-                known_good,
-            };
-            match self.judge(client, &asked, &outcome) {
-                Ok(answer) => {
-                    self.relieve();
-                    return (answer, None);
-                }
-                Err(Failure::Speak(dialect)) => self.speak(asked.dialect, dialect),
-                Err(Failure::BadAnswer(why)) => {
-                    if correction.is_some() {
-                        self.strain(1, &why);
-                        return (Answer::Failed(Unanswered::Invalid), Some(why));
-                    }
-                    correction = Some(said_in(&outcome, &self.labels));
-                    if is_cut_short(&outcome, &self.labels) {
-                        max_answer = max_answer.saturating_mul(4);
-                    }
-                }
-                Err(Failure::Again { message, busy }) => {
-                    failures += 1;
-                    let last = failures > self.config.retries;
-                    // An endpoint that asks for patience is in order, until patience is at its end.
-                    if !busy || last {
-                        self.strain(STRAIN_OF_FAILURE, &message);
-                    }
-                    if last {
-                        return (Answer::Failed(Unanswered::Failed), Some(message));
-                    }
-                    not_before = Some(Instant::now() + backoff(failures));
-                }
-                Err(Failure::Question(why)) => {
-                    self.strain(1, &why);
-                    return (Answer::Failed(Unanswered::Failed), Some(why));
-                }
-                Err(Failure::Stage(why)) => {
-                    self.switch_off(Unanswered::SwitchedOff, why.clone());
-                    return (Answer::Failed(Unanswered::Failed), Some(why));
-                }
-            }
-        }
-    }
-
-    /// What an outcome means.
-    fn judge(
-        &self,
-        client: &Client,
-        asked: &Asked<'_>,
-        outcome: &Result<Exchange, Lost>,
-    ) -> Result<Answer, Failure> {
-        let exchange = outcome.as_ref().map_err(|lost| failure::of_connection(asked, &lost.error))?;
-        if !(200..300).contains(&exchange.status) {
-            return Err(failure::of_response(asked, client, exchange));
-        }
-        let reading = answer::read(&exchange.body, &self.labels);
-        if reading != Reading::Nothing {
-            // Whatever it says, the endpoint took the request as it was.
-            let mut state = self.lock();
-            state.known_good |= state.dialect == asked.dialect;
-            drop(state);
-            self.changed.notify_all();
-        }
-        match reading {
-            Reading::Valid(answer) => Ok(answer),
-            Reading::Invalid { reason, .. } => {
-                Err(Failure::BadAnswer(format!("{}: {reason}", asked.base_url)))
-            }
-            Reading::Nothing => Err(failure::of_response(asked, client, exchange)),
-        }
-    }
-
-    /// Waits until a request may be sent, and reserves what it can take.
-    fn permit(
-        &self,
-        dialect: Dialect,
-        reservation: Reservation,
-        retry: bool,
-        not_before: Option<Instant>,
-    ) -> Permit {
-        let usual = usual_tokens(usize::try_from(reservation.prompt).unwrap_or(usize::MAX));
-        let longest = Duration::from_secs(self.config.max_wait_seconds);
-        let mut state = self.lock();
-        loop {
-            if let Some((reason, _)) = &state.off {
-                return Permit::No(*reason);
-            }
-            if state.closed {
-                return Permit::No(Unanswered::SwitchedOff);
-            }
-            if state.dialect != dialect {
-                return Permit::Rewrite;
-            }
-            let now = Instant::now();
-            let own = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-            let asked_for = state.pace.delay(usual, now);
-            if asked_for > longest {
-                let why = format!(
-                    "{}: its rate limit asks to wait {} s, longer than max_wait_seconds in [llm]",
-                    self.config.base_url,
-                    asked_for.as_secs()
-                );
-                self.turn_off(&mut state, Unanswered::SwitchedOff, why);
-                continue;
-            }
-            let wait = own.max(asked_for);
-            if !wait.is_zero() {
-                state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
-                continue;
-            }
-            // Until the dialect is found, one at a time looks for it.
-            let alone = state.known_good || state.budget.under_way() == 0;
-            match if alone { state.budget.reserve(reservation, retry) } else { Room::Later } {
-                Room::Reserved => {
-                    state.pace.take(usual);
-                    return Permit::Go { known_good: state.known_good };
-                }
-                Room::Later => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Room::Spent(limit) => {
-                    let why = format!("the run's limit {limit} is reached");
-                    self.turn_off(&mut state, Unanswered::BudgetSpent, why);
-                }
-            }
-        }
-    }
-
-    fn settle(&self, reservation: Reservation, outcome: &Result<Exchange, Lost>, bytes: usize) {
-        let mut state = self.lock();
-        let (taken, limits) = match outcome {
-            Ok(exchange) => (exchange.taken(), exchange.limits),
-            Err(Lost { sent: true, .. }) => (Taken::Unknown, LimitHeaders::default()),
-            Err(Lost { sent: false, .. }) => (Taken::Nothing, LimitHeaders::default()),
-        };
-        state.budget.settle(reservation, taken);
-        let others = state.budget.under_way();
-        state.pace.learn(&limits, others, usual_tokens(bytes), Instant::now());
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    fn speak(&self, refused: Dialect, next: Dialect) {
-        let mut state = self.lock();
-        if state.dialect == refused {
-            state.dialect = next;
-            state.known_good = false;
-        }
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    fn relieve(&self) {
-        self.lock().strain = 0;
-    }
-
-    fn strain(&self, weight: u32, why: &str) {
-        let mut state = self.lock();
-        state.strain += weight;
-        if state.strain >= self.config.breaker_failures.saturating_mul(STRAIN_OF_FAILURE) {
-            self.turn_off(&mut state, Unanswered::SwitchedOff, why.to_owned());
-        }
-    }
-
-    fn switch_off(&self, reason: Unanswered, why: String) {
-        self.turn_off(&mut self.lock(), reason, why);
-    }
-
-    /// From here on nothing is sent, and what waits is told so.
-    fn turn_off(&self, state: &mut State, reason: Unanswered, why: String) {
-        if state.off.is_some() {
-            return;
-        }
-        state.off = Some((reason, why));
-        for question in std::mem::take(&mut state.waiting) {
-            state.answers[question.number] = Some(Answer::Failed(reason));
-        }
-        self.changed.notify_all();
-    }
-
-    fn why_off(&self) -> Option<String> {
-        self.lock().off.as_ref().map(|(_, why)| why.clone())
-    }
-
     /// Keeps an answer on disk. Clerks that wait for their turn find theirs kept with another's.
     fn keep(&self, question: &Question, answer: Answer) {
         let Some(store) = &self.store else { return };
@@ -461,17 +244,4 @@ impl Desk {
             self.lock().cache_failure.get_or_insert_with(|| crate::error::one_line(&error));
         }
     }
-}
-
-/// What an invalid answer said, to be shown to the model for correction.
-fn said_in(outcome: &Result<Exchange, Lost>, labels: &[LabelSpec]) -> String {
-    match outcome.as_ref().map(|exchange| answer::read(&exchange.body, labels)) {
-        Ok(Reading::Invalid { said, .. }) => said,
-        _ => String::new(),
-    }
-}
-
-fn is_cut_short(outcome: &Result<Exchange, Lost>, labels: &[LabelSpec]) -> bool {
-    let reading = outcome.as_ref().map(|exchange| answer::read(&exchange.body, labels));
-    matches!(reading, Ok(Reading::Invalid { cut_short: true, .. }))
 }

@@ -29,6 +29,7 @@ impl AnswerFormat {
 
 /// The parameters that are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // parameters, each sent or not
 pub struct Dialect {
     /// `response_format`.
     pub format: AnswerFormat,
@@ -36,7 +37,7 @@ pub struct Dialect {
     pub temperature: bool,
     /// `reasoning_effort` is sent.
     pub reasoning_effort: bool,
-    /// The limit is called `max_completion_tokens`, as OpenAI and Groq want it, and not `max_tokens`.
+    /// The limit is called `max_completion_tokens`, as `OpenAI` and Groq want it, and not `max_tokens`.
     pub completion_tokens: bool,
     /// That name has been changed already.
     renamed: bool,

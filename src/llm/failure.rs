@@ -20,6 +20,8 @@ pub enum Failure {
     BadAnswer(String),
     /// This question has no answer; others may.
     Question(String),
+    /// It was refused in every form, before any question was answered: it may be the question, or all of them.
+    Refused(String),
     /// No question will have an answer; the text says what to do.
     Stage(String),
 }
@@ -111,5 +113,5 @@ fn of_refusal(asked: &Asked<'_>, place: String, words: &str, code: &str) -> Fail
     if asked.known_good {
         return Failure::Question(place);
     }
-    Failure::Stage(format!("{place}; it refuses every form of request: check model in [llm]"))
+    Failure::Refused(format!("{place}; it refuses every form of request: check model in [llm]"))
 }

@@ -15,6 +15,7 @@
 mod answer;
 mod budget;
 mod check;
+mod clerk;
 mod client;
 mod config;
 mod desk;

@@ -38,7 +38,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         // Keys by their makers' prefixes.
         r"\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{12,}".to_owned(),
         r"\b(?:gh[pousr]_|github_pat_|glpat-|gldt-|xox[a-z]-|xapp-|gsk_|hf_|npm_|pypi-|dop_v1_|shp(?:at|ss|ca|pa)_|whsec_|EAAC|ya29\.|SG\.|AIza|AGE-SECRET-KEY-|hvs\.|nvapi-|sq0[a-z]{3}-|key-|lin_api_|rpa_|dckr_pat_)[A-Za-z0-9_.-]{8,}".to_owned(),
-        r"\b(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA)[A-Z0-9]{12,}".to_owned(),
+        r"\b(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA)[A-Za-z0-9]{12,}".to_owned(),
     ];
     let if_random = [
         r"(?i)(?P<keep>\b(?:bearer|basic|digest|negotiate)\s+)(?P<value>[A-Za-z0-9._~+/=-]{6,})".to_owned(),

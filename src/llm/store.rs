@@ -247,12 +247,12 @@ mod tests {
     fn answers_come_back_until_they_are_too_old() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());
-        assert_eq!(numbers(&store), []);
+        assert!(numbers(&store).is_empty());
         store.keep(&[entry(1, now()), entry(2, now() - 91 * 86_400), entry(3, now() - 86_400)]).unwrap();
         assert_eq!(numbers(&store), [1, 3]);
         assert!(store.clear().unwrap());
         assert!(!store.clear().unwrap());
-        assert_eq!(numbers(&store), []);
+        assert!(numbers(&store).is_empty());
     }
 
     #[test]
