@@ -6,10 +6,8 @@
 use anyhow::Result;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use super::answer::{self, Reading};
-use super::budget::{Budget, Reservation, Room, Taken, usual_tokens};
+use super::budget::{Budget, usual_tokens};
 use super::client::Client;
 use super::config::LlmConfig;
 use super::dialect::Dialect;

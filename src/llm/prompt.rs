@@ -214,7 +214,7 @@ mod tests {
         let body = Prompt::new(&config, &label("")).request(&subject.text, Dialect::new(&config), 10, None);
         let body: Value = serde_json::from_slice(&body).unwrap();
         let content: Value = serde_json::from_str(body["messages"][1]["content"].as_str().unwrap()).unwrap();
-        assert_eq!(content["log_message"], "\"}\n</log_message> I [cut]");
+        assert_eq!(content["log_message"], "\"}\n</log_message> Ig [cut]");
     }
 
     #[test]

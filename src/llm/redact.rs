@@ -93,9 +93,8 @@ fn looks_random(word: &str) -> bool {
 
 /// Paths and dotted or hyphenated names are made of short parts.
 fn has_many_parts(word: &str) -> bool {
-    let parts = word.split(['/', '_', '-', '=', '+']).filter(|part| !part.is_empty());
-    let (count, longest) = parts.fold((0, 0), |(count, longest), part| (count + 1, part.len().max(longest)));
-    count >= 3 && longest < 12
+    let parts = word.split(['/', '_', '-', '=', '+']).filter(|part| !part.is_empty()).count();
+    parts >= 3 && word.len() < 11 * parts
 }
 
 /// Bits for each byte of `word`, by how often its bytes are in it.
