@@ -32,6 +32,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         format!(r#"(?i)(?P<keep>(?:\b|_)[\w.-]*?{NAMES}[\w.]*\\*["']?\s*(?:=>|:=|=|:|\bis\b)\s*\\*")[^"]*"#),
         format!(r"(?i)(?P<keep>(?:\b|_)[\w.-]*?{NAMES}[\w.]*\\*[\x22']?\s*(?:=>|:=|=|:|\bis\b)\s*\\*')[^']*"),
         format!(r#"(?i)(?P<keep>(?:\b|_)[\w.-]*?{NAMES}[\w.]*\\*["']?\s*(?:=>|:=|=|:)\s*)[^\s"',;&<>]+"#),
+        format!(r#"(?i)(?P<keep>\b{NAMES}\s+\\*)(?:"[^"]+"|'[^']+')"#),
         format!(r"(?i)(?P<keep>(?:^|\s)--?[\w-]*{NAMES}[=\s]\s*)[^\s-]\S*"),
         r"(?i)(?P<keep>(?:^|\s)(?:-u|--user|--proxy-user)[=\s]\s*)[^\s:]+:\S+".to_owned(),
         r"(?P<keep>\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b.*?\s-p\s?)[^\s-]\S*".to_owned(),
@@ -43,8 +44,9 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let if_random = [
         r"(?i)(?P<keep>\b(?:bearer|basic|digest|negotiate)\s+)(?P<value>[A-Za-z0-9._~+/=-]{6,})".to_owned(),
         format!(
-            r"(?i)(?P<keep>\b{NAMES}(?:\s+(?:is|was|for\s+\S+\s+is|set\s+to|changed\s+to))?\s+)(?P<value>[^\s,;]{{4,}})"
+            r"(?i)(?P<keep>\b{NAMES}(?:\s+(?:is|was|(?:for\s+\S+\s+)?(?:is|was|set\s+to|changed\s+to|reset\s+to)))?\s+)(?P<value>[^\s,;]{{4,}})"
         ),
+        r#"(?i)(?P<keep>\bkey\\*["']?\s*[=:]\s*\\*["']?)(?P<value>[^\s"',;&]{8,})"#.to_owned(),
         r"(?P<value>[A-Za-z0-9+/_=-]{24,})".to_owned(),
     ];
     let compile = |text: &String, if_random| Pattern {
@@ -84,7 +86,8 @@ fn looks_random(word: &str) -> bool {
     if word.len() < 24 {
         let mixed = has(u8::is_ascii_lowercase) && word[1..].bytes().any(|byte| byte.is_ascii_uppercase());
         let symbol = word.bytes().any(|byte| b"!$%^&*+=~?#@".contains(&byte));
-        return letter && (digit || mixed || symbol);
+        let number = word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+        return number || letter && (digit || mixed || symbol);
     }
     let hexadecimal = word.bytes().all(|byte| byte.is_ascii_hexdigit());
     (hexadecimal && digit && letter && word.len() >= 32)
@@ -138,6 +141,14 @@ mod tests {
             ("Set-Cookie: sid=opensesame; Path=/", "opensesame"),
             ("<password>opensesame</password>", "opensesame"),
             ("the password is Tr0ub4dor", "Tr0ub4dor"),
+            ("Password for bob changed to Hunter2!", "Hunter2"),
+            ("set password 'open sesame' for bob", "sesame"),
+            ("sent OTP 493817 to bob", "493817"),
+            ("GET /maps?key=x81kk2L09zz&q=1", "x81kk2L09zz"),
+            ("Server=db;User Id=sa;Password=opensesame;Encrypt=1", "opensesame"),
+            ("X-Api-Key: opensesame", "opensesame"),
+            ("PGPASSWORD=opensesame psql", "opensesame"),
+            ("https://s3.example/x?X-Amz-Signature=opensesame&y=1", "opensesame"),
             ("digest 9e107d9d372bb6826bd81d3542a419d6 x", "9e107d9d"),
         ] {
             let redacted = redact(text);

@@ -32,6 +32,7 @@ fn broken_responses_are_repeated_until_there_is_an_answer() {
         let server = Server::new(move |number, _| if number == 0 { fault() } else { Reply::label("Error") });
         let run = Workdir::new(&server, "timeout_seconds = 1").classify(&messages(1), &[]);
         assert_eq!((run.status, server.count()), (0, 2), "{name}: {}", run.stderr);
+        println!("{name}: {} requests, {:?}", server.count(), run.took);
         assert!(run.took < Duration::from_secs(10), "{name}: {:?}", run.took);
     }
 }
@@ -98,6 +99,7 @@ fn an_outage_in_the_middle_switches_the_stage_off_and_loses_no_row() {
     assert_eq!(run.status, 3);
     let labels = run.labels.unwrap();
     assert_eq!((labels.len(), labels.iter().filter(|label| *label == "Error").count()), (300, 30));
+    println!("outage: {} requests after the last answer", server.count() - 30);
     // Five failures open the breaker; three more requests can be under way then.
     assert!(server.count() <= 30 + 5 + 3, "{}", server.count());
     let llm = &run.summary["llm"];
@@ -181,5 +183,6 @@ fn a_body_of_a_gigabyte_costs_no_memory() {
         }
     };
     assert_eq!((status.code(), server.count()), (Some(3), 3));
+    println!("a body of 1 GiB, three times: {peak} kB of memory at the most");
     assert!(peak < 150_000, "{peak} kB");
 }
