@@ -3,6 +3,9 @@
 # the spot, so nothing is downloaded but Python packages. What the model answers is noise; that the answers are
 # labels all the same is the schema's work and ours.
 #
+# State: the GGUF is written and read back by `gguf`; the whole has not been run to its end yet, as llama-cpp-python
+# comes as source and took more than a quarter of an hour to build on two busy cores.
+#
 #   tests/manual/llama-server.sh [LOGCLASS]      a folder with a Python environment can be named in LLAMA_VENV
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
