@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 use crate::encoder::Backend;
+use crate::llm::OnError;
 
 /// Label the log messages of a CSV file: regex rules, then a sentence embedding with a linear classifier, then an
 /// optional LLM for what is left.
@@ -22,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Label every row of a CSV file
-    Classify(Classify),
+    Classify(Box<Classify>),
     /// Train a model from labelled rows
     Train(Train),
     /// Measure precision, recall, calibration and coverage on labelled rows
@@ -35,6 +36,8 @@ pub enum Command {
     Rules(Rules),
     /// Tell what a model file is
     Model(Model),
+    /// Probe the LLM endpoint, see to the answers it gave
+    Llm(LlmArguments),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -80,7 +83,10 @@ pub struct Classify {
     /// Never ask an LLM
     #[arg(long, help_heading = "Stages")]
     pub no_llm: bool,
-    /// Classify without writing rows or asking the LLM, and tell what a run would do
+    /// The LLM.
+    #[command(flatten)]
+    pub llm: LlmFlags,
+    /// Classify without writing rows or asking the LLM, and tell what a run would do and what the LLM would take
     #[arg(long)]
     pub dry_run: bool,
     /// Write the run's figures as JSON
@@ -113,6 +119,27 @@ pub struct Stages {
     /// What computes the vectors
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
     pub backend: Backend,
+}
+
+/// What the LLM may do.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "LLM")]
+pub struct LlmFlags {
+    /// Folder to keep the LLM's answers in, or `off` [default: logclass in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "LOGCLASS_LLM_CACHE")]
+    pub llm_cache: Option<String>,
+    /// What becomes of the run when the LLM does not answer [default: skip]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_llm_error: Option<OnError>,
+    /// Most requests to the LLM, repeated ones included
+    #[arg(long, value_name = "N")]
+    pub max_requests: Option<u64>,
+    /// Most tokens of the LLM's prompts and answers together
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
+    /// Most money for the LLM, by the prices in the configuration
+    #[arg(long, value_name = "AMOUNT")]
+    pub max_cost: Option<f64>,
 }
 
 /// Which columns, and what is between them.
@@ -337,6 +364,78 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `llm`.
+#[derive(Debug, Args)]
+pub struct LlmArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LlmCommand,
+}
+
+/// The commands of `llm`.
+#[derive(Debug, Subcommand)]
+pub enum LlmCommand {
+    /// Send one probe to the endpoint and tell what works
+    Check {
+        /// The labels.
+        #[command(flatten)]
+        stages: Stages,
+    },
+    /// The answers kept on disk
+    Cache {
+        /// What to do.
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
+    /// Write the answers kept on disk as a labelled CSV, to look through and then train with
+    #[command(after_help = "\
+Example:
+  logclass llm export -o from-llm.csv     # look through it, correct it
+  logclass train own.csv from-llm.csv -o model.safetensors")]
+    Export {
+        /// File to write, which appears whole or not at all; - is standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Only the answers of this model
+        #[arg(long, value_name = "NAME")]
+        llm_model: Option<String>,
+        /// Also the templates that fit no label, as Unclassified
+        #[arg(long)]
+        unclassified: bool,
+        /// Where they are.
+        #[command(flatten)]
+        place: CachePlace,
+    },
+}
+
+/// The commands of `llm cache`.
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Where the answers are, how many, how old
+    Info {
+        /// Where they are.
+        #[command(flatten)]
+        place: CachePlace,
+    },
+    /// Remove all answers
+    Clear {
+        /// Where they are.
+        #[command(flatten)]
+        place: CachePlace,
+    },
+}
+
+/// Where answers are kept.
+#[derive(Debug, Args)]
+pub struct CachePlace {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder that the LLM's answers are kept in [default: logclass in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "LOGCLASS_LLM_CACHE")]
+    pub llm_cache: Option<String>,
 }
 
 fn probability(text: &str) -> Result<f32, String> {

@@ -28,19 +28,82 @@ pub struct Summary {
 /// What the LLM did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LlmSummary {
-    /// Requests sent.
+    /// Requests sent, repeated ones included.
     pub requests: u64,
+    /// Requests that repeated one that had failed.
+    pub retries: u64,
+    /// Templates whose answer was kept from a run before.
+    pub from_cache: u64,
     /// Tokens of the prompts.
     pub prompt_tokens: u64,
     /// Tokens of the answers.
     pub completion_tokens: u64,
+    /// What the tokens cost, when the configuration has prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// How the endpoint was told to answer, once it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_format: Option<&'static str>,
+    /// What a run would take, in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<LlmEstimate>,
     /// Rows that it was, or in a dry run would be, responsible for.
     pub owed_rows: u64,
     /// Rows that it should have answered and could not.
     pub unanswered_rows: u64,
+    /// The same by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unanswered: BTreeMap<String, u64>,
     /// Why the first of them was not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_failure: Option<String>,
+    /// Why nothing more was sent, when the stage was switched off before the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switched_off: Option<String>,
+    /// Why answers could not be kept, when they could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_failure: Option<String>,
+}
+
+/// What the LLM would take.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LlmEstimate {
+    /// Requests, at the least.
+    pub requests: u64,
+    /// Tokens of the prompts, about.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers, about.
+    pub completion_tokens: u64,
+    /// What they cost, when the configuration has prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+}
+
+impl LlmSummary {
+    fn for_people(&self) -> String {
+        let cost = |cost: Option<f64>| cost.map_or_else(String::new, |cost| format!(", cost {cost:.4}"));
+        if let Some(estimate) = &self.estimate {
+            return format!(
+                "  LLM: would take {} requests for {} rows, about {} tokens in, {} out{}; {} templates known from the cache\n",
+                grouped(estimate.requests),
+                grouped(self.owed_rows),
+                grouped(estimate.prompt_tokens),
+                grouped(estimate.completion_tokens),
+                cost(estimate.cost),
+                grouped(self.from_cache)
+            );
+        }
+        format!(
+            "  LLM: {} requests for {} rows, {} tokens in, {} out{}; {} templates known from the cache, {} rows unanswered\n",
+            grouped(self.requests),
+            grouped(self.owed_rows),
+            grouped(self.prompt_tokens),
+            grouped(self.completion_tokens),
+            cost(self.cost),
+            grouped(self.from_cache),
+            grouped(self.unanswered_rows)
+        )
+    }
 }
 
 impl Summary {
@@ -78,15 +141,7 @@ impl Summary {
             let _ = writeln!(text, "  {label:width$}  {:>12}  {share:5.1}%", grouped(*rows));
         }
         if let Some(llm) = &self.llm {
-            let _ = writeln!(
-                text,
-                "  LLM: {} requests for {} rows, {} tokens in, {} out, {} rows unanswered",
-                grouped(llm.requests),
-                grouped(llm.owed_rows),
-                grouped(llm.prompt_tokens),
-                grouped(llm.completion_tokens),
-                grouped(llm.unanswered_rows)
-            );
+            text.push_str(&llm.for_people());
         }
         text
     }

@@ -10,12 +10,12 @@ use crate::cli::Classify;
 use crate::error::ExitStatus;
 use crate::input::Limits;
 use crate::input::open::{CsvInput, Source, open_csv};
-use crate::llm::Llm;
+use crate::llm::{Llm, Report, Unanswered};
 use crate::output::Output;
 use crate::pipeline::{Pipeline, RowFormat, Settings, Tally, header};
 use crate::progress::Progress;
 use crate::record::Stage;
-use crate::summary::{LlmSummary, Summary};
+use crate::summary::{LlmEstimate, LlmSummary, Summary};
 
 /// Columns that `--explain` adds.
 const EXPLAINED: [&str; 3] = ["label_stage", "label_confidence", "label_reason"];
@@ -24,12 +24,15 @@ const EXPLAINED: [&str; 3] = ["label_stage", "label_confidence", "label_reason"]
 pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let start = Instant::now();
     let config = setup::config(arguments.stages.config.as_deref())?;
-    let llm_config = setup::llm_config(&config, !arguments.no_llm);
+    let llm_config = setup::llm_config(&config, &arguments.llm, !arguments.no_llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?
         .explaining(arguments.explain);
     let llm = match &llm_config {
-        Some(llm) if !arguments.dry_run => Some(setup::llm(llm, &config, cascade.labels())?),
-        _ => None,
+        Some(llm) => {
+            let labels = setup::label_specs(&config, cascade.labels());
+            Some(if arguments.dry_run { Llm::rehearsal(llm, labels)? } else { Llm::new(llm, labels)? })
+        }
+        None => None,
     };
     let columns =
         setup::columns(&arguments.columns, &config, arguments.label_column.as_deref(), arguments.overwrite);
@@ -46,11 +49,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let new = new_columns(&input, &columns.label, arguments.explain)?;
     output.write(&header(&input.header, &new, delimiter, input.newline))?;
     let format = RowFormat::new(cascade.labels(), delimiter, input.newline, arguments.explain, overwrite);
-    let settings = Settings {
-        threads: setup::threads(&arguments.running),
-        table_size: arguments.table_size,
-        dry_run: arguments.dry_run,
-    };
+    let settings = Settings { threads: setup::threads(&arguments.running), table_size: arguments.table_size };
     let mut progress = Progress::new(length, arguments.running.quiet);
     let tally = Pipeline::new(&cascade, llm.as_ref(), settings)
         .run(input.reader, &mut output, &format, &mut progress)
@@ -59,7 +58,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let tally = tally?;
     output.finish()?;
 
-    let mut summary = summarise(&tally, &cascade, llm.as_ref(), llm_config.is_some());
+    let mut summary = summarise(&tally, &cascade, llm.as_ref());
     summary.took(start.elapsed());
     report(arguments, &summary)?;
     Ok(if tally.unanswered_rows > 0 { ExitStatus::Partial } else { ExitStatus::Done })
@@ -107,24 +106,41 @@ fn same_inode(_a: &Path, _b: &Path) -> bool {
     false
 }
 
-fn summarise(tally: &Tally, cascade: &Cascade, llm: Option<&Llm>, has_llm: bool) -> Summary {
+fn summarise(tally: &Tally, cascade: &Cascade, llm: Option<&Llm>) -> Summary {
     let stages = Stage::ALL.iter().zip(tally.stages).map(|(stage, rows)| (stage.name().to_owned(), rows));
     let labels = cascade.labels().names().iter().cloned().zip(tally.labels.iter().copied());
-    let usage = llm.map(Llm::usage).unwrap_or_default();
     Summary {
         rows: tally.rows,
         templates: tally.templates,
         stages: stages.collect(),
         labels: labels.collect(),
-        llm: has_llm.then(|| LlmSummary {
-            requests: usage.requests,
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            owed_rows: tally.owed_rows,
-            unanswered_rows: tally.unanswered_rows,
-            first_failure: llm.and_then(Llm::first_failure),
-        }),
+        llm: llm.map(|llm| llm_summary(tally, llm.report())),
         ..Summary::default()
+    }
+}
+
+fn llm_summary(tally: &Tally, report: Report) -> LlmSummary {
+    let unanswered = Unanswered::ALL.iter().zip(tally.unanswered).filter(|(_, rows)| *rows > 0);
+    LlmSummary {
+        requests: report.usage.requests,
+        retries: report.usage.retries,
+        from_cache: report.from_cache,
+        prompt_tokens: report.usage.prompt_tokens,
+        completion_tokens: report.usage.completion_tokens,
+        cost: report.cost,
+        answer_format: report.answer_format,
+        estimate: report.estimate.map(|estimate| LlmEstimate {
+            requests: estimate.requests,
+            prompt_tokens: estimate.prompt_tokens,
+            completion_tokens: estimate.completion_tokens,
+            cost: estimate.cost,
+        }),
+        owed_rows: tally.owed_rows,
+        unanswered_rows: tally.unanswered_rows,
+        unanswered: unanswered.map(|(reason, rows)| (reason.name().to_owned(), rows)).collect(),
+        first_failure: report.first_failure,
+        switched_off: report.switched_off,
+        cache_failure: report.cache_failure,
     }
 }
 
@@ -139,14 +155,17 @@ fn report(arguments: &Classify, summary: &Summary) -> Result<()> {
     if !arguments.running.quiet {
         eprint!("{}", summary.for_people());
     }
-    if let Some(llm) = &summary.llm
-        && llm.unanswered_rows > 0
-    {
+    let Some(llm) = &summary.llm else { return Ok(()) };
+    if llm.unanswered_rows > 0 {
+        let why = llm.switched_off.as_ref().or(llm.first_failure.as_ref());
         eprintln!(
             "logclass: warning: the LLM did not answer for {} rows ({}); they have what rules and model say, or Unclassified",
             llm.unanswered_rows,
-            llm.first_failure.as_deref().unwrap_or("no reason known")
+            why.map_or("no reason known", String::as_str)
         );
+    }
+    if let Some(why) = &llm.cache_failure {
+        eprintln!("logclass: warning: LLM answers are not kept: {why}");
     }
     Ok(())
 }

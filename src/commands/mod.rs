@@ -4,6 +4,7 @@ mod classify;
 mod embed;
 mod eval;
 mod labelled;
+mod llm;
 mod model;
 mod rules;
 mod setup;
@@ -30,6 +31,7 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
         Command::Embed(arguments) => embed::run(arguments),
         Command::Rules(arguments) => rules::run(&arguments.command),
         Command::Model(arguments) => model::run(&arguments.command),
+        Command::Llm(arguments) => llm::run(&arguments.command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "logclass", &mut script);

@@ -4,12 +4,12 @@ use anyhow::Result;
 use std::path::Path;
 
 use crate::cascade::Cascade;
-use crate::cli::{Columns, Running, Stages};
+use crate::cli::{Columns, LlmFlags, Running, Stages};
 use crate::config::Config;
 use crate::encoder::{LazyEncoder, parse_source};
 use crate::head::Head;
 use crate::input::open::ColumnNames;
-use crate::llm::{LabelSpec, Llm, LlmConfig};
+use crate::llm::{CacheChoice, LabelSpec, Limits, LlmConfig};
 use crate::record::{Labels, UNCLASSIFIED};
 use crate::rules::Rule;
 
@@ -47,18 +47,28 @@ pub fn cascade(
     Cascade::new(config, rules, head, encoder, min_confidence, has_llm)
 }
 
-/// The LLM's configuration: the file's, or the default one when its key is there.
-pub fn llm_config(config: &Config, wanted: bool) -> Option<LlmConfig> {
+/// The LLM's configuration: the file's, or the default one when its key is there; flags come before the file.
+pub fn llm_config(config: &Config, flags: &LlmFlags, wanted: bool) -> Option<LlmConfig> {
     if !wanted {
         return None;
     }
     let default = LlmConfig::default();
     let has_key = std::env::var(&default.api_key_env).is_ok_and(|key| !key.trim().is_empty());
-    config.llm.clone().or_else(|| has_key.then_some(default))
+    let mut llm = config.llm.clone().or_else(|| has_key.then_some(default))?;
+    if let Some(cache) = &flags.llm_cache {
+        llm.cache = CacheChoice::from(cache.as_str());
+    }
+    llm.on_error = flags.on_llm_error.unwrap_or(llm.on_error);
+    llm.limits = Limits {
+        requests: flags.max_requests.or(llm.limits.requests),
+        tokens: flags.max_tokens.or(llm.limits.tokens),
+        cost: flags.max_cost.or(llm.limits.cost),
+    };
+    Some(llm)
 }
 
-/// The LLM stage for a cascade's labels.
-pub fn llm(llm: &LlmConfig, config: &Config, labels: &Labels) -> Result<Llm> {
+/// A cascade's labels as the LLM is told of them.
+pub fn label_specs(config: &Config, labels: &Labels) -> Vec<LabelSpec> {
     let specs = labels.names().iter().filter(|name| *name != UNCLASSIFIED).map(|name| {
         let described = config.labels.get(name);
         LabelSpec {
@@ -68,7 +78,7 @@ pub fn llm(llm: &LlmConfig, config: &Config, labels: &Labels) -> Result<Llm> {
             examples: described.map_or_else(Vec::new, |label| label.examples().to_vec()),
         }
     });
-    Llm::new(llm, specs.collect())
+    specs.collect()
 }
 
 /// The columns, from flags, configuration and defaults, in this order.

@@ -6,11 +6,10 @@
 
 mod candle;
 pub mod files;
-#[allow(unsafe_code)] // the kernels; each says why it is sound
 pub mod native;
 mod shape;
 mod tokenize;
-mod wordpiece;
+pub mod wordpiece;
 
 use anyhow::{Context, Result, bail};
 use std::fmt;
@@ -69,7 +68,11 @@ impl Encoder {
         Self::load_with(source, backend, None)
     }
 
-    fn load_with(source: &EncoderSource, backend: Backend, instructions: Option<Instructions>) -> Result<Self> {
+    fn load_with(
+        source: &EncoderSource,
+        backend: Backend,
+        instructions: Option<Instructions>,
+    ) -> Result<Self> {
         let files = EncoderFiles::open(source)?;
         let context = || format!("encoder {}", files.identity.name);
         let tokenizer = tokenize::Tokenizer::from_json(&files.tokenizer)

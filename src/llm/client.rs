@@ -1,116 +1,151 @@
-//! One request to an OpenAI-compatible endpoint.
+//! One request to an OpenAI-compatible endpoint, and what came back.
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::Value;
 use std::time::Duration;
 
-use super::Answer;
+use super::budget::{Reservation, Taken};
 use super::config::LlmConfig;
-use super::prompt::{self, LabelSpec};
+use super::endpoint;
+use super::pace::LimitHeaders;
+use super::redact::redact;
 
-/// Most bytes read of a response.
+/// Most bytes read of a response: an answer has a few hundred.
 const MAX_RESPONSE: u64 = 1 << 20;
 
-/// What requests cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Requests sent.
-    pub requests: u64,
-    /// Tokens of the prompts, as the endpoint counts them.
-    pub prompt_tokens: u64,
-    /// Tokens of the answers.
-    pub completion_tokens: u64,
+/// Most of an endpoint's own words in an error.
+const SAID_CHARS: usize = 200;
+
+/// A response, whatever its status.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The HTTP status.
+    pub status: u16,
+    /// What it says of limits.
+    pub limits: LimitHeaders,
+    /// The JSON in its body; null when it is none.
+    pub body: Value,
+    /// Where a redirect leads.
+    pub location: Option<String>,
 }
 
-impl Usage {
-    /// Adds another's figures.
-    pub fn add(&mut self, other: Self) {
-        self.requests += other.requests;
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
+/// No response.
+#[derive(Debug)]
+pub struct Lost {
+    /// Why.
+    pub error: String,
+    /// Whether the request may have got there.
+    pub sent: bool,
+}
+
+impl Exchange {
+    /// What the endpoint says that the request took.
+    pub fn taken(&self) -> Taken {
+        let count = |name| self.body.get("usage")?.get(name)?.as_u64();
+        match (count("prompt_tokens"), count("completion_tokens")) {
+            (None, None) if self.status >= 300 => Taken::Nothing,
+            (None, None) => Taken::Unknown,
+            (prompt, answer) => Taken::Known(Reservation {
+                prompt: prompt.unwrap_or_default(),
+                answer: answer.unwrap_or_default(),
+            }),
+        }
     }
-}
-
-/// What became of a question, what it cost, and why it failed if it did.
-pub struct Reply {
-    pub answer: Answer,
-    pub usage: Usage,
-    pub failure: Option<String>,
 }
 
 /// Speaks with one endpoint.
 pub struct Client {
     agent: ureq::Agent,
-    url: String,
-    model: String,
+    base_url: String,
     key: Option<String>,
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The key stays out of every print.
-        formatter
-            .debug_struct("Client")
-            .field("url", &self.url)
-            .field("model", &self.model)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
 impl Client {
+    /// For the endpoint that `config` names.
     pub fn new(config: &LlmConfig) -> Result<Self> {
         let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(config.timeout_seconds)))
+        let whole = Duration::from_secs(config.timeout_seconds);
+        let mut builder = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(config.connect_timeout_seconds).min(whole)))
+            .timeout_recv_response(Some(whole))
+            .timeout_global(Some(whole))
             .http_status_as_error(false)
-            .tls_config(tls)
-            .build()
-            .new_agent();
-        let url = format!("{}/chat/completions", config.base_url.trim_end_matches('/'));
-        Ok(Self { agent, url, model: config.model.clone(), key: config.key()? })
-    }
-
-    /// Asks for one template's label.
-    pub fn ask(&self, template: &str, labels: &[LabelSpec]) -> Reply {
-        let mut usage = Usage { requests: 1, ..Usage::default() };
-        match self.complete(template, labels, &mut usage) {
-            Ok(content) => match prompt::read_answer(&content, labels) {
-                Some(answer) => Reply { answer, usage, failure: None },
-                None => Reply {
-                    answer: Answer::Failed,
-                    usage,
-                    failure: Some("its answer is none of the labels".to_owned()),
-                },
-            },
-            Err(error) => {
-                Reply { answer: Answer::Failed, usage, failure: Some(crate::error::one_line(&error)) }
-            }
+            // Never followed: neither the key nor the message goes where the configuration did not send it.
+            .max_redirects(0)
+            .max_idle_connections_per_host(config.concurrency())
+            .user_agent(concat!("logclass/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls);
+        if endpoint::is_loopback(&config.base_url) {
+            // A proxy would take what is meant for this machine to another one.
+            builder = builder.proxy(None);
         }
+        Ok(Self { agent: builder.build().new_agent(), base_url: config.base_url.clone(), key: config.key()? })
     }
 
-    fn complete(&self, template: &str, labels: &[LabelSpec], usage: &mut Usage) -> Result<String> {
-        let body = serde_json::to_vec(&prompt::request(&self.model, template, labels))?;
-        let mut request = self.agent.post(&self.url).header("Content-Type", "application/json");
+    /// Sends the body of a chat completion request.
+    ///
+    /// # Errors
+    /// When no response came.
+    pub fn complete(&self, body: &[u8]) -> Result<Exchange, Lost> {
+        let mut request = self
+            .agent
+            .post(format!("{}/chat/completions", self.base_url))
+            .header("Content-Type", "application/json")
+            .header("Accept", "application/json");
         if let Some(key) = &self.key {
             request = request.header("Authorization", format!("Bearer {key}"));
         }
-        let mut response = request.send(&body[..]).with_context(|| self.url.clone())?;
-        let status = response.status();
-        let bytes = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_RESPONSE)
-            .read_to_vec()
-            .with_context(|| self.url.clone())?;
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if !status.is_success() {
-            let said = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or("no explanation");
-            bail!("{}: HTTP {}: {}", self.url, status.as_u16(), said.chars().take(200).collect::<String>());
-        }
-        let count = |pointer: &str| answer.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-        usage.prompt_tokens = count("/usage/prompt_tokens");
-        usage.completion_tokens = count("/usage/completion_tokens");
-        let content = answer.pointer("/choices/0/message/content").and_then(Value::as_str);
-        Ok(content.with_context(|| format!("{}: not a chat completion", self.url))?.to_owned())
+        request
+            .send(body)
+            .and_then(read)
+            .map_err(|error| Lost { sent: may_have_been_sent(&error), error: self.said(&error.to_string()) })
     }
+
+    /// The models that the endpoint lists; nothing when it does not.
+    pub fn models(&self) -> Option<Vec<String>> {
+        let mut request = self.agent.get(format!("{}/models", self.base_url));
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        let exchange = request.call().and_then(read).ok().filter(|exchange| exchange.status == 200)?;
+        let list = exchange.body.get("data")?.as_array()?;
+        Some(list.iter().filter_map(|model| model.get("id")?.as_str().map(str::to_owned)).collect())
+    }
+
+    /// Somebody else's words, fit for an error: short, on one line, without the key or another secret.
+    pub fn said(&self, words: &str) -> String {
+        let words = match &self.key {
+            Some(key) => words.replace(key.as_str(), "<key>"),
+            None => words.to_owned(),
+        };
+        let words = redact(&words).split_whitespace().collect::<Vec<_>>().join(" ");
+        words.chars().filter(|c| !c.is_control()).take(SAID_CHARS).collect()
+    }
+}
+
+fn may_have_been_sent(error: &ureq::Error) -> bool {
+    use ureq::Timeout::{Connect, Resolve};
+    match error {
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::Timeout(Connect | Resolve) => false,
+        ureq::Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
+        _ => true,
+    }
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Exchange, ureq::Error> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let limits = LimitHeaders::read(header);
+    let location = header("location").map(str::to_owned);
+    let status = response.status().as_u16();
+    let bytes = response.body_mut().with_config().limit(MAX_RESPONSE).read_to_vec()?;
+    Ok(Exchange { status, limits, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), location })
 }

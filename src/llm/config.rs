@@ -1,11 +1,102 @@
-//! `[llm]`: where the endpoint is and what it may take.
+//! `[llm]`: where the endpoint is, what may be sent to it, and what a run may cost.
 
 use anyhow::Result;
 use serde::Deserialize;
+use std::path::PathBuf;
 
-/// `[llm]` of the configuration file.
+/// An endpoint that logclass knows by name.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+pub enum Provider {
+    /// <https://console.groq.com>
+    #[serde(rename = "groq")]
+    Groq,
+    /// <https://platform.openai.com>
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// Ollama on this machine.
+    #[serde(rename = "ollama")]
+    Ollama,
+    /// `llama-server` of llama.cpp on this machine.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    /// vLLM on this machine.
+    #[serde(rename = "vllm")]
+    Vllm,
+    /// LM Studio on this machine.
+    #[serde(rename = "lmstudio")]
+    LmStudio,
+}
+
+impl Provider {
+    /// URL, model and the variable with the key; an empty model is one to be named, an empty variable is no key.
+    const fn preset(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Groq => ("https://api.groq.com/openai/v1", "openai/gpt-oss-20b", "GROQ_API_KEY"),
+            Self::OpenAi => ("https://api.openai.com/v1", "", "OPENAI_API_KEY"),
+            Self::Ollama => ("http://127.0.0.1:11434/v1", "", ""),
+            Self::LlamaCpp => ("http://127.0.0.1:8080/v1", "default", ""),
+            Self::Vllm => ("http://127.0.0.1:8000/v1", "", ""),
+            Self::LmStudio => ("http://127.0.0.1:1234/v1", "", ""),
+        }
+    }
+}
+
+/// What leaves the machine.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Send {
+    /// The template, with secrets redacted: numbers, addresses and identifiers are masked.
+    Template,
+    /// The message of the first row that has the template, with secrets redacted.
+    Raw,
+}
+
+/// What becomes of the run when the LLM does not answer.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// The run ends without an output, exit status 1
+    Fail,
+    /// The row keeps what rules and model say, is counted, and the run ends with exit status 3
+    Skip,
+}
+
+/// Where answers are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CacheChoice {
+    /// In the user's cache folder.
+    #[default]
+    Default,
+    /// In this folder.
+    Folder(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+impl From<&str> for CacheChoice {
+    fn from(text: &str) -> Self {
+        match text {
+            "off" => Self::Off,
+            "" => Self::Default,
+            folder => Self::Folder(folder.into()),
+        }
+    }
+}
+
+/// What a run may take; nothing is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    /// Requests.
+    pub requests: Option<u64>,
+    /// Tokens of prompts and answers together.
+    pub tokens: Option<u64>,
+    /// Money, in the currency of the prices.
+    pub cost: Option<f64>,
+}
+
+/// `[llm]` of the configuration file, with the provider's presets filled in.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "RawLlm")]
 pub struct LlmConfig {
     /// URL that `/chat/completions` is appended to.
     pub base_url: String,
@@ -13,21 +104,141 @@ pub struct LlmConfig {
     pub model: String,
     /// Environment variable that holds the key; empty for an endpoint that takes none.
     pub api_key_env: String,
+    /// Whether a plain `http://` URL may lead to another machine.
+    pub allow_http: bool,
     /// Requests under way at once.
     pub concurrency: usize,
     /// Longest a request may take, in seconds.
     pub timeout_seconds: u64,
+    /// Longest a connection may take to come about, in seconds.
+    pub connect_timeout_seconds: u64,
+    /// Times that a failed request is repeated.
+    pub retries: u32,
+    /// Longest to wait because the endpoint asks for it, in seconds; beyond that the stage is switched off.
+    pub max_wait_seconds: u64,
+    /// Consecutive failures after which the stage is switched off.
+    pub breaker_failures: u32,
+    /// What leaves the machine.
+    pub send: Send,
+    /// Longest message that is sent, in characters.
+    pub max_message_chars: usize,
+    /// Examples of each label in the prompt.
+    pub examples_per_label: usize,
+    /// Most tokens of an answer, reasoning included.
+    pub max_answer_tokens: u64,
+    /// How hard a reasoning model thinks; empty to leave it to the endpoint.
+    pub reasoning_effort: String,
+    /// What a run may take.
+    pub limits: Limits,
+    /// Price of a million tokens in the prompt.
+    pub price_in: Option<f64>,
+    /// Price of a million tokens in the answer.
+    pub price_out: Option<f64>,
+    /// Where answers are kept.
+    pub cache: CacheChoice,
+    /// Days after which an answer is asked for again.
+    pub cache_days: u64,
+    /// Most megabytes of answers kept.
+    pub cache_megabytes: u64,
+    /// What becomes of the run when the LLM does not answer.
+    pub on_error: OnError,
+}
+
+/// `[llm]` as it is written.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawLlm {
+    provider: Option<Provider>,
+    base_url: Option<String>,
+    model: Option<String>,
+    api_key_env: Option<String>,
+    allow_http: bool,
+    concurrency: Option<usize>,
+    timeout_seconds: Option<u64>,
+    connect_timeout_seconds: Option<u64>,
+    retries: Option<u32>,
+    max_wait_seconds: Option<u64>,
+    breaker_failures: Option<u32>,
+    send: Option<Send>,
+    max_message_chars: Option<usize>,
+    examples_per_label: Option<usize>,
+    max_answer_tokens: Option<u64>,
+    reasoning_effort: Option<String>,
+    max_requests: Option<u64>,
+    max_tokens: Option<u64>,
+    max_cost: Option<f64>,
+    price_in: Option<f64>,
+    price_out: Option<f64>,
+    cache: Option<String>,
+    cache_days: Option<u64>,
+    cache_megabytes: Option<u64>,
+    on_error: Option<OnError>,
+}
+
+impl TryFrom<RawLlm> for LlmConfig {
+    type Error = String;
+
+    fn try_from(raw: RawLlm) -> Result<Self, String> {
+        let (url, model, variable) = raw.provider.unwrap_or(Provider::Groq).preset();
+        // A URL of the user's own gets no key and no model that were meant for somebody else.
+        let own_url = raw.base_url.is_some() && raw.provider.is_none();
+        let base_url = raw.base_url.unwrap_or_else(|| url.to_owned()).trim_end_matches('/').to_owned();
+        let api_key_env = match raw.api_key_env {
+            Some(name) => name,
+            None if own_url && super::endpoint::is_loopback(&base_url) => String::new(),
+            None if own_url => {
+                return Err(
+                    "[llm] api_key_env is missing: name the environment variable that holds the key \
+                            for base_url, or \"\" for an endpoint without one"
+                        .to_owned(),
+                );
+            }
+            None => variable.to_owned(),
+        };
+        let model = match raw.model {
+            Some(model) if !model.is_empty() => model,
+            _ if model.is_empty() || own_url => {
+                return Err("[llm] model is missing: name a model that the endpoint serves".to_owned());
+            }
+            _ => model.to_owned(),
+        };
+        for (name, price) in
+            [("price_in", raw.price_in), ("price_out", raw.price_out), ("max_cost", raw.max_cost)]
+        {
+            if price.is_some_and(|price| !price.is_finite() || price < 0.0) {
+                return Err(format!("[llm] {name}: expected a number from 0"));
+            }
+        }
+        Ok(Self {
+            base_url,
+            model,
+            api_key_env,
+            allow_http: raw.allow_http,
+            concurrency: raw.concurrency.unwrap_or(4),
+            timeout_seconds: raw.timeout_seconds.unwrap_or(30).max(1),
+            connect_timeout_seconds: raw.connect_timeout_seconds.unwrap_or(5).max(1),
+            retries: raw.retries.unwrap_or(4),
+            max_wait_seconds: raw.max_wait_seconds.unwrap_or(60),
+            breaker_failures: raw.breaker_failures.unwrap_or(5).max(1),
+            send: raw.send.unwrap_or(Send::Template),
+            max_message_chars: raw.max_message_chars.unwrap_or(2_000).max(1),
+            examples_per_label: raw.examples_per_label.unwrap_or(3),
+            max_answer_tokens: raw.max_answer_tokens.unwrap_or(512).max(1),
+            reasoning_effort: raw.reasoning_effort.unwrap_or_else(|| "low".to_owned()),
+            limits: Limits { requests: raw.max_requests, tokens: raw.max_tokens, cost: raw.max_cost },
+            price_in: raw.price_in,
+            price_out: raw.price_out,
+            cache: raw.cache.as_deref().map_or(CacheChoice::Default, CacheChoice::from),
+            cache_days: raw.cache_days.unwrap_or(90),
+            cache_megabytes: raw.cache_megabytes.unwrap_or(64).max(1),
+            on_error: raw.on_error.unwrap_or(OnError::Skip),
+        })
+    }
 }
 
 impl Default for LlmConfig {
     fn default() -> Self {
-        Self {
-            base_url: "https://api.groq.com/openai/v1".to_owned(),
-            model: "openai/gpt-oss-20b".to_owned(),
-            api_key_env: "GROQ_API_KEY".to_owned(),
-            concurrency: 4,
-            timeout_seconds: 60,
-        }
+        Self::try_from(RawLlm::default()).expect("the default preset is complete, and tested")
     }
 }
 
@@ -46,11 +257,87 @@ impl LlmConfig {
             return Ok(None);
         }
         match std::env::var(&self.api_key_env) {
+            Ok(key) if key.trim().bytes().any(|byte| !byte.is_ascii_graphic()) => {
+                crate::usage!(
+                    "the environment variable {} holds no key: it has characters no key has",
+                    self.api_key_env
+                )
+            }
             Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
             _ => crate::usage!(
                 "[llm] needs a key: set the environment variable {}, or api_key_env = \"\" for an endpoint without one",
                 self.api_key_env
             ),
         }
+    }
+
+    /// What tokens cost, if the configuration says.
+    #[allow(clippy::cast_precision_loss)] // money for people
+    pub fn cost(&self, tokens_in: u64, tokens_out: u64) -> Option<f64> {
+        if self.price_in.is_none() && self.price_out.is_none() {
+            return None;
+        }
+        let price = |tokens: u64, price: Option<f64>| tokens as f64 * price.unwrap_or(0.0) / 1e6;
+        Some(price(tokens_in, self.price_in) + price(tokens_out, self.price_out))
+    }
+
+    /// Refuses what makes no sense together, whichever of file and flags it came from.
+    ///
+    /// # Errors
+    /// [`crate::error::UsageError`] with the remedy.
+    pub fn check(&self) -> Result<()> {
+        if self.limits.cost.is_some() && (self.price_in.is_none() || self.price_out.is_none()) {
+            crate::usage!(
+                "max_cost needs prices: set price_in and price_out (for a million tokens) in [llm]"
+            );
+        }
+        super::endpoint::check_url(&self.base_url, self.allow_http)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<LlmConfig, String> {
+        toml::from_str::<LlmConfig>(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn the_default_is_groq_with_its_key() {
+        let config = LlmConfig::default();
+        assert_eq!(config.api_key_env, "GROQ_API_KEY");
+        assert_eq!(config.base_url, "https://api.groq.com/openai/v1");
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn a_url_of_ones_own_never_gets_the_default_providers_key() {
+        assert!(
+            parse("base_url = \"https://llm.example/v1\"\nmodel = \"m\"")
+                .unwrap_err()
+                .contains("api_key_env")
+        );
+        assert_eq!(parse("base_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"").unwrap().api_key_env, "");
+    }
+
+    #[test]
+    fn presets_know_where_local_servers_listen() {
+        for (provider, port) in [("ollama", 11434), ("llama.cpp", 8080), ("vllm", 8000), ("lmstudio", 1234)] {
+            let config = parse(&format!("provider = \"{provider}\"\nmodel = \"m\"")).unwrap();
+            assert_eq!(config.base_url, format!("http://127.0.0.1:{port}/v1"));
+            assert_eq!(config.api_key_env, "");
+        }
+        assert!(parse("provider = \"vllm\"").unwrap_err().contains("model"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(parse("modle = \"m\"").unwrap_err().contains("modle"));
+    }
+
+    #[test]
+    fn a_cost_limit_without_prices_is_refused() {
+        assert!(parse("max_cost = 1.0").unwrap().check().is_err());
     }
 }

@@ -3,21 +3,42 @@
 //! [`Llm`] is a desk with a few clerks: a question is handed in and gets a ticket at once, clerks ask the endpoint
 //! a bounded number at a time, and whoever needs an answer waits for its ticket. So the file goes on while the
 //! network does what it does, and the order of answers never shows in the output.
+//!
+//! ```text
+//! message -> redact, mask -> asked before? -> kept on disk? -> queue -> clerks: permit -> client -> answer
+//!            prompt          desk             store                     desk     pace, budget, breaker
+//! ```
+//!
+//! One question a template, one answer from the set of labels or none, and nothing that goes wrong out there stops
+//! the file: after a few failures in a row the stage is switched off for the run, and the rows it owes are counted.
 
+mod answer;
+mod budget;
+mod check;
+mod clerk;
 mod client;
 mod config;
+mod desk;
+mod dialect;
+mod endpoint;
+mod failure;
+mod pace;
 mod prompt;
+mod redact;
+mod store;
 
 use anyhow::Result;
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::record::LabelId;
-pub use client::Usage;
-use client::{Client, Reply};
-pub use config::LlmConfig;
+pub use budget::Usage;
+pub use check::{Probe, probe};
+pub use config::{CacheChoice, Limits, LlmConfig, OnError, Provider, Send};
+use desk::Desk;
 pub use prompt::LabelSpec;
+pub use redact::redact;
+pub use store::{Entry, Store};
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,128 +48,138 @@ pub enum Answer {
     /// The LLM says that none fits.
     Declined,
     /// There was no valid answer.
-    Failed,
+    Failed(Unanswered),
+    /// A rehearsal asks nothing.
+    Unasked,
 }
 
-/// A place in the queue; given to [`Llm::wait`].
+/// Why a question has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket(usize);
+pub enum Unanswered {
+    /// The endpoint failed, however often it was asked.
+    Failed,
+    /// What it said was none of the labels, twice.
+    Invalid,
+    /// The stage had been switched off after failures; nothing was sent.
+    SwitchedOff,
+    /// A limit of the budget had been reached; nothing was sent.
+    BudgetSpent,
+}
+
+impl Unanswered {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Failed, Self::Invalid, Self::SwitchedOff, Self::BudgetSpent];
+
+    /// The word in summaries.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Invalid => "invalid_answer",
+            Self::SwitchedOff => "switched_off",
+            Self::BudgetSpent => "budget_spent",
+        }
+    }
+}
+
+/// A question's place in the queue, or its answer where that was known at once; given to [`Llm::wait`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(desk::Place);
+
+/// What a run of requests would take.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Estimate {
+    /// Questions, each a request.
+    pub requests: u64,
+    /// Tokens of the prompts, about.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers, about.
+    pub completion_tokens: u64,
+    /// What they cost, if the configuration has prices.
+    pub cost: Option<f64>,
+}
+
+/// What the stage did.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Requests and tokens.
+    pub usage: Usage,
+    /// What they cost, if the configuration has prices.
+    pub cost: Option<f64>,
+    /// Templates whose answer was kept from a run before.
+    pub from_cache: u64,
+    /// How the endpoint was told to answer, once it has.
+    pub answer_format: Option<&'static str>,
+    /// Why the stage was switched off, if it was.
+    pub switched_off: Option<String>,
+    /// Why the first question without an answer has none.
+    pub first_failure: Option<String>,
+    /// Why answers could not be kept, if they could not.
+    pub cache_failure: Option<String>,
+    /// What a run would take, in a rehearsal.
+    pub estimate: Option<Estimate>,
+}
 
 /// The LLM stage of a run.
 #[derive(Debug)]
 pub struct Llm {
     desk: Arc<Desk>,
     clerks: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Desk {
-    client: Client,
-    labels: Vec<LabelSpec>,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<(usize, String)>,
-    answers: Vec<Option<Answer>>,
-    usage: Usage,
-    first_failure: Option<String>,
-    closed: bool,
+    on_error: OnError,
 }
 
 impl Llm {
     /// Opens the desk.
     ///
     /// # Errors
-    /// When the configuration makes no sense, or the variable with the key is not set.
+    /// When the configuration makes no sense, the variable with the key is not set, or answers cannot be kept.
     pub fn new(config: &LlmConfig, labels: Vec<LabelSpec>) -> Result<Self> {
-        let desk = Arc::new(Desk {
-            client: Client::new(config)?,
-            labels,
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let desk = Arc::new(Desk::new(config, labels, true)?);
         let clerks = (0..config.concurrency())
             .map(|_| {
                 let desk = Arc::clone(&desk);
                 std::thread::spawn(move || desk.work())
             })
             .collect();
-        Ok(Self { desk, clerks })
+        Ok(Self { desk, clerks, on_error: config.on_error })
     }
 
-    /// Hands in a template; returns at once.
-    pub fn ask(&self, template: &str) -> Ticket {
-        let mut state = self.desk.lock();
-        let number = state.answers.len();
-        state.answers.push(None);
-        state.waiting.push_back((number, template.to_owned()));
-        self.desk.changed.notify_all();
-        Ticket(number)
+    /// A desk that asks nothing, needs no key, and adds up what asking would take.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense or kept answers cannot be read.
+    pub fn rehearsal(config: &LlmConfig, labels: Vec<LabelSpec>) -> Result<Self> {
+        let desk = Arc::new(Desk::new(config, labels, false)?);
+        Ok(Self { desk, clerks: Vec::new(), on_error: OnError::Skip })
+    }
+
+    /// Hands in a message, of which the template or, if the configuration says so, the text is sent, without secrets;
+    /// returns at once. A template that was handed in before gets the same ticket.
+    pub fn ask(&self, message: impl AsRef<[u8]>) -> Ticket {
+        Ticket(self.desk.ask(message.as_ref()))
     }
 
     /// Waits for the answer to a question.
     pub fn wait(&self, ticket: Ticket) -> Answer {
-        let mut state = self.desk.lock();
-        loop {
-            if let Some(answer) = state.answers[ticket.0] {
-                return answer;
-            }
-            state = self.desk.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
+        self.desk.wait(ticket.0)
     }
 
-    /// Requests and tokens so far.
-    pub fn usage(&self) -> Usage {
-        self.desk.lock().usage
+    /// Whether a question without an answer ends the run.
+    pub fn is_required(&self) -> bool {
+        self.on_error == OnError::Fail
     }
 
-    /// Why the first question without an answer has none.
-    pub fn first_failure(&self) -> Option<String> {
-        self.desk.lock().first_failure.clone()
+    /// What the stage did so far.
+    pub fn report(&self) -> Report {
+        self.desk.report()
     }
 }
 
 impl Drop for Llm {
     fn drop(&mut self) {
-        self.desk.lock().closed = true;
-        self.desk.changed.notify_all();
+        self.desk.close();
         for clerk in self.clerks.drain(..) {
             // A clerk that panicked has said so on stderr; there is nothing to add.
             let _ = clerk.join();
-        }
-    }
-}
-
-impl Desk {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn work(&self) {
-        loop {
-            let mut state = self.lock();
-            let (number, template) = loop {
-                if state.closed {
-                    return;
-                }
-                if let Some(question) = state.waiting.pop_front() {
-                    break question;
-                }
-                state = self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
-            };
-            drop(state);
-            let Reply { answer, usage, failure } = self.client.ask(&template, &self.labels);
-            let mut state = self.lock();
-            state.answers[number] = Some(answer);
-            state.usage.add(usage);
-            if state.first_failure.is_none() {
-                state.first_failure = failure;
-            }
-            drop(state);
-            self.changed.notify_all();
         }
     }
 }

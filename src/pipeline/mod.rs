@@ -38,8 +38,6 @@ pub struct Settings {
     pub threads: usize,
     /// Templates remembered at the least; up to twice as many are held.
     pub table_size: usize,
-    /// Count what the LLM would be asked instead of asking it.
-    pub dry_run: bool,
 }
 
 /// Chunks that may wait to be written, so that the file goes on while the LLM thinks.
@@ -190,7 +188,12 @@ impl<'a> Pipeline<'a> {
                 draft.settle_row(row, known, by_rules);
             } else {
                 if let Slot::Vacant(slot) = draft.fresh.entry(key) {
-                    slot.insert((path, masked.clone()));
+                    let message = if self.llm.is_some() && path.llm != LlmTurn::Never {
+                        message.to_vec()
+                    } else {
+                        Vec::new()
+                    };
+                    slot.insert(Fresh { path, masked: masked.clone(), message });
                 }
                 draft.open.push((row, key, by_rules));
             }
@@ -201,14 +204,14 @@ impl<'a> Pipeline<'a> {
 
     /// Model and LLM, for the templates of `drafts` that the table does not have: each once.
     fn settle(&self, pool: &rayon::ThreadPool, drafts: &[Draft]) -> Result<KeyMap<Known>> {
-        let mut distinct: HashMap<Key, (Path, &str)> = HashMap::new();
+        let mut distinct: HashMap<Key, &Fresh> = HashMap::new();
         for draft in drafts {
-            for (key, (path, masked)) in &draft.fresh {
-                distinct.entry(*key).or_insert((*path, masked.as_str()));
+            for (key, fresh) in &draft.fresh {
+                distinct.entry(*key).or_insert(fresh);
             }
         }
         let mut templates: Vec<(Key, Path, &str)> =
-            distinct.into_iter().map(|(key, (path, masked))| (key, path, masked)).collect();
+            distinct.iter().map(|(key, fresh)| (*key, fresh.path, fresh.masked.as_str())).collect();
         // Texts of like length together; by content among them, so that questions are asked in a stable order.
         templates.sort_unstable_by(|a, b| (a.2.len(), a.2, a.0).cmp(&(b.2.len(), b.2, b.0)));
         let verdicts: Vec<Vec<Verdict>> = pool.install(|| {
@@ -230,17 +233,15 @@ impl<'a> Pipeline<'a> {
                 })
                 .collect::<Result<_>>()
         })?;
-        let known =
-            templates.iter().zip(verdicts.into_iter().flatten()).map(|(&(key, path, text), verdict)| {
-                let owed = match path.llm {
-                    LlmTurn::Never => false,
-                    LlmTurn::Last => verdict.stage == Stage::None,
-                    LlmTurn::First => true,
-                };
-                let ask = owed && !self.settings.dry_run;
-                let ticket = if ask { self.llm.map(|llm| llm.ask(text)) } else { None };
-                (key, Known { verdict, owed, ticket })
-            });
+        let known = templates.iter().zip(verdicts.into_iter().flatten()).map(|(&(key, path, _), verdict)| {
+            let owed = match path.llm {
+                LlmTurn::Never => false,
+                LlmTurn::Last => verdict.stage == Stage::None,
+                LlmTurn::First => true,
+            };
+            let ticket = if owed { self.llm.map(|llm| llm.ask(&distinct[&key].message)) } else { None };
+            (key, Known { verdict, owed, ticket })
+        });
         Ok(known.collect())
     }
 
@@ -260,7 +261,15 @@ struct Draft {
     owed: Vec<Owed>,
     /// Rows whose template is new, with what the rules say where those come after the LLM.
     open: Vec<(usize, Key, Option<Verdict>)>,
-    fresh: KeyMap<(Path, String)>,
+    fresh: KeyMap<Fresh>,
+}
+
+/// A template that the table does not have.
+struct Fresh {
+    path: Path,
+    masked: String,
+    /// The first message that has it, where the LLM may be asked: it redacts secrets before it masks.
+    message: Vec<u8>,
 }
 
 impl Draft {

@@ -1,6 +1,6 @@
 //! The writer's side: rows with their labels, in order, and the count of them.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::borrow::Cow;
 
 use super::{Classified, Owed};
@@ -84,6 +84,8 @@ pub struct Tally {
     pub owed_rows: u64,
     /// Rows that it should have answered and could not.
     pub unanswered_rows: u64,
+    /// The same by reason, in the order of [`Unanswered::ALL`](crate::llm::Unanswered::ALL).
+    pub unanswered: [u64; 4],
 }
 
 impl Tally {
@@ -118,7 +120,14 @@ pub(super) fn write_chunk(
         tally.owed_rows += 1;
         if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
             let answer = llm.wait(ticket);
-            tally.unanswered_rows += u64::from(answer == Answer::Failed);
+            if let Answer::Failed(reason) = answer {
+                if llm.is_required() {
+                    let why = llm.report().first_failure.unwrap_or_else(|| reason.name().to_owned());
+                    bail!("the LLM did not answer ({why}), and --on-llm-error fail ends the run then");
+                }
+                tally.unanswered_rows += 1;
+                tally.unanswered[reason as usize] += 1;
+            }
             verdicts[owed.row] = answered(answer, owed);
         }
     }
@@ -147,10 +156,10 @@ fn answered(answer: Answer, owed: &Owed) -> Verdict {
             Verdict { label, stage: Stage::Llm, confidence: 1.0, reason: Reason::LlmAnswered }
         }
         Answer::Declined => Verdict::unclassified(0.0, Reason::LlmDeclined),
-        Answer::Failed if owed.fallback.stage == Stage::None => {
+        Answer::Failed(_) if owed.fallback.stage == Stage::None => {
             Verdict::unclassified(owed.fallback.confidence, Reason::LlmFailed)
         }
-        Answer::Failed => owed.fallback,
+        Answer::Failed(_) | Answer::Unasked => owed.fallback,
     }
 }
 

@@ -23,7 +23,11 @@ fn rows(folder: &str) -> Vec<Row> {
         }
         for record in csv::Reader::from_path(&path).unwrap().records() {
             let record = record.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            rows.push(Row { kind: record[0].to_owned(), message: record[1].to_owned(), label: record[2].to_owned() });
+            rows.push(Row {
+                kind: record[0].to_owned(),
+                message: record[1].to_owned(),
+                label: record[2].to_owned(),
+            });
         }
     }
     rows
@@ -40,7 +44,8 @@ fn every_label_has_two_hundred_templates_and_there_are_thirty_kinds_of_systems()
     for (label, templates) in &templates {
         assert!(templates.len() >= 200, "{label} has {} templates", templates.len());
     }
-    let kinds: BTreeSet<&str> = rows.iter().filter(|row| row.label != UNCLASSIFIED).map(|row| row.kind.as_str()).collect();
+    let kinds: BTreeSet<&str> =
+        rows.iter().filter(|row| row.label != UNCLASSIFIED).map(|row| row.kind.as_str()).collect();
     assert!(kinds.len() >= 30, "{} kinds of systems", kinds.len());
 }
 
@@ -51,7 +56,10 @@ fn no_template_stands_twice() {
     for row in rows("resources/corpus") {
         let template = mask(row.message.as_bytes()).to_lowercase();
         if let Some(first) = seen.get(&template) {
-            twice.push(format!("{} ({}) and {} ({}): {template}", first.kind, first.label, row.kind, row.label));
+            twice.push(format!(
+                "{} ({}) and {} ({}): {template}",
+                first.kind, first.label, row.kind, row.label
+            ));
         } else {
             seen.insert(template, row);
         }
@@ -61,7 +69,8 @@ fn no_template_stands_twice() {
 
 #[test]
 fn the_held_out_logs_share_no_template_with_the_corpus() {
-    let known: BTreeSet<String> = rows("resources/corpus").iter().map(|row| mask(row.message.as_bytes()).to_lowercase()).collect();
+    let known: BTreeSet<String> =
+        rows("resources/corpus").iter().map(|row| mask(row.message.as_bytes()).to_lowercase()).collect();
     let shared: Vec<String> = rows("benches/quality/holdout")
         .iter()
         .map(|row| mask(row.message.as_bytes()).to_lowercase())

@@ -56,7 +56,8 @@ impl Desk {
 /// Rows of two labels that anyone can tell apart.
 fn pets() -> String {
     let mut rows = String::from("log_message,target_label\n");
-    let verbs = ["sleeps", "eats", "runs", "waits", "plays", "hides", "looks out", "comes in", "goes home", "jumps"];
+    let verbs =
+        ["sleeps", "eats", "runs", "waits", "plays", "hides", "looks out", "comes in", "goes home", "jumps"];
     for (index, verb) in verbs.iter().enumerate() {
         let _ = writeln!(rows, "the cat {verb} beside chair {index},Cat");
         let _ = writeln!(rows, "a big dog {verb} near fence {index},Dog");
@@ -77,13 +78,19 @@ fn rules_check_passes_the_bundled_rules_and_names_shadowed_and_duplicate_ones() 
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("line 6: rule \"narrow\" never matches first"), "{said}");
-    assert!(said.contains("line 11: rule \"again\" never matches first: rule \"wide\" (line 1) has the same pattern"), "{said}");
+    assert!(
+        said.contains(
+            "line 11: rule \"again\" never matches first: rule \"wide\" (line 1) has the same pattern"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_broken_rule_file_is_a_usage_error_with_its_line() {
     let desk = Desk::new();
-    desk.file("bad.toml", "[[rule]]\nlabel = \"A\"\npattern = \"a(b\"\n").file("typo.toml", "min_confidense = 0.5\n");
+    desk.file("bad.toml", "[[rule]]\nlabel = \"A\"\npattern = \"a(b\"\n")
+        .file("typo.toml", "min_confidense = 0.5\n");
     let (status, said) = desk.fails(&["rules", "check", "bad.toml"]);
     assert_eq!(status, 2);
     assert!(said.contains("bad.toml: line 1: rule \"rule 1\": unclosed group"), "{said}");
@@ -115,7 +122,10 @@ fn a_trained_model_labels_new_messages_and_tells_what_it_is() {
     let desk = Desk::new();
     desk.file("pets.csv", &pets());
     desk.says(&["train", "pets.csv", "-o", "pets.safetensors", "-q"]);
-    desk.file("new.csv", "source,log_message\nx,the cat sits beside chair 77\nx,a big dog barks near fence 3\n");
+    desk.file(
+        "new.csv",
+        "source,log_message\nx,the cat sits beside chair 77\nx,a big dog barks near fence 3\n",
+    );
     let labelled = desk.says(&["classify", "new.csv", "--model", "pets.safetensors", "-q"]);
     assert_eq!(
         labelled,
@@ -123,7 +133,8 @@ fn a_trained_model_labels_new_messages_and_tells_what_it_is() {
     );
     let info = desk.says(&["model", "info", "pets.safetensors"]);
     assert!(info.contains("2 (Cat, Dog)") && info.contains("20 rows, 20 templates"), "{info}");
-    let json: serde_json::Value = serde_json::from_str(&desk.says(&["model", "info", "pets.safetensors", "--json"])).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&desk.says(&["model", "info", "pets.safetensors", "--json"])).unwrap();
     assert_eq!(json["labels"][1], "Dog");
 }
 
@@ -132,9 +143,13 @@ fn eval_reports_figures_and_warns_of_templates_the_model_was_trained_on() {
     let desk = Desk::new();
     desk.file("pets.csv", &pets());
     desk.says(&["train", "pets.csv", "-o", "pets.safetensors", "-q"]);
-    let output = desk.run(&["eval", "pets.csv", "--model", "pets.safetensors", "--json", "r.json", "--plot", "r.svg"]);
+    let output =
+        desk.run(&["eval", "pets.csv", "--model", "pets.safetensors", "--json", "r.json", "--plot", "r.svg"]);
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("20 of 20 templates were in the model's training data"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("20 of 20 templates were in the model's training data")
+    );
     let report: serde_json::Value = serde_json::from_slice(&desk.read("r.json")).unwrap();
     assert_eq!(report["rows"], 20);
     assert_eq!(report["accuracy"], 1.0);

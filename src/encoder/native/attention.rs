@@ -41,14 +41,14 @@ impl Operation for Attention<'_> {
     fn apply<S: Simd>(self, simd: S) {
         let Self { projected, lengths, heads, head_size, panels, context } = self;
         let width = heads * head_size / S::OPERANDS_PER_WORD;
-        let head_words = head_size / S::OPERANDS_PER_WORD;
+        let key_words = head_size / S::OPERANDS_PER_WORD;
         let mut first = 0;
         for &length in lengths {
             let projected = &projected[first * 3 * width..][..length * 3 * width];
             let context = &mut context[first * width..][..length * width];
             for head in 0..heads {
-                let column = head * head_words;
-                let mut one = Head::<S>::lay_out(projected, width, column, (length, head_words), panels);
+                let column = head * key_words;
+                let mut one = Head::<S>::lay_out(simd, projected, width, column, (length, key_words), panels);
                 for row in (0..length).step_by(TILE_ROWS) {
                     let queries = &projected[row * 3 * width + column..];
                     let context = &mut context[row * width + column..];
@@ -69,15 +69,14 @@ impl Operation for Attention<'_> {
 
 /// Keys and values of one head of one message.
 struct Head<'a, S: Simd> {
-    /// `[length / columns][head words][columns]`, the columns after the last key left as they were: they are masked.
+    /// `[length / columns][key words][columns]`, the columns after the last key left as they were: they are masked.
     keys: &'a [u32],
     /// `[head size / columns][length in words][columns]`.
     values: &'a [u32],
     scores: &'a mut [f32],
     weights: &'a mut [u32],
     length: usize,
-    #[allow(clippy::struct_field_names)] // words of an attention head
-    head_words: usize,
+    key_words: usize,
     simd: std::marker::PhantomData<S>,
 }
 
@@ -88,22 +87,26 @@ impl<'a, S: Simd> Head<'a, S> {
     /// Lays out the head whose queries begin at word `column` of rows of three times `width` words.
     #[inline(always)]
     fn lay_out(
+        simd: S,
         projected: &[u32],
         width: usize,
         column: usize,
-        (length, head_words): (usize, usize),
+        (length, key_words): (usize, usize),
         panels: &'a mut Panels,
     ) -> Self {
         let padded = length.next_multiple_of(Self::COLUMNS);
         let length_words = length.div_ceil(S::OPERANDS_PER_WORD);
-        let keys = panels.keys.take(padded * head_words);
-        let values = panels.values.take(length_words * head_words * S::OPERANDS_PER_WORD);
-        for (key, row) in projected.chunks_exact(3 * width).enumerate() {
-            let panel =
-                &mut keys[key / Self::COLUMNS * Self::COLUMNS * head_words..][..Self::COLUMNS * head_words];
-            let words = &row[width + column..][..head_words];
-            for (line, &word) in panel.chunks_exact_mut(Self::COLUMNS).zip(words) {
-                line[key % Self::COLUMNS] = word;
+        let keys = panels.keys.take(padded * key_words);
+        let values = panels.values.take(length_words * key_words * S::OPERANDS_PER_WORD);
+        for (index, panel) in keys.chunks_exact_mut(Self::COLUMNS * key_words).enumerate() {
+            for part in 0..VECTORS {
+                let first = index * Self::COLUMNS + part * S::LANES;
+                for word in (0..key_words).step_by(S::LANES) {
+                    if let Some(rows) = projected.get(first * 3 * width + width + column + word..) {
+                        let lines = &mut panel[word * Self::COLUMNS + part * S::LANES..];
+                        simd.transpose(rows, 3 * width, (length - first).min(S::LANES), lines, Self::COLUMNS);
+                    }
+                }
             }
         }
         let part = Self::COLUMNS / S::OPERANDS_PER_WORD;
@@ -127,7 +130,7 @@ impl<'a, S: Simd> Head<'a, S> {
             scores: panels.scores.take(TILE_ROWS * padded),
             weights: panels.weights.take(TILE_ROWS * padded / S::OPERANDS_PER_WORD),
             length,
-            head_words,
+            key_words,
             simd: std::marker::PhantomData,
         }
     }
@@ -136,7 +139,7 @@ impl<'a, S: Simd> Head<'a, S> {
     #[inline(always)]
     fn attend<const ROWS: usize>(&mut self, simd: S, queries: &[u32], width: usize, context: &mut [u32]) {
         let padded = self.length.next_multiple_of(Self::COLUMNS);
-        for (index, panel) in self.keys.chunks_exact(Self::COLUMNS * self.head_words).enumerate() {
+        for (index, panel) in self.keys.chunks_exact(Self::COLUMNS * self.key_words).enumerate() {
             let sums = tile::<S, ROWS, VECTORS>(simd, queries, 3 * width, panel);
             for (row, [low, high]) in sums.into_iter().enumerate() {
                 let scores = &mut self.scores[row * padded + index * Self::COLUMNS..][..Self::COLUMNS];

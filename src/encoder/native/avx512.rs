@@ -3,10 +3,12 @@
 //! One type for both: they differ in [`Simd::dot`] and in how operands are stored, and nowhere else.
 
 use std::arch::x86_64::{
-    __m512, __m512bh, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps,
-    _mm512_cvtne2ps_pbh, _mm512_div_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps,
-    _mm512_reduce_max_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, __m512bh, _mm512_add_epi32, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd,
+    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtne2ps_pbh, _mm512_div_ps, _mm512_dpbf16_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32,
+    _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+    _mm512_unpacklo_ps,
 };
 use std::mem::transmute;
 
@@ -165,6 +167,49 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 _mm512_storeu_ps(target, low);
                 _mm512_storeu_ps(target.add(LANES), high);
             }
+        }
+    }
+
+    /// Sixteen registers, by the usual four rounds of shuffles: of words, of pairs, and twice of quarters.
+    #[inline(always)]
+    fn transpose(self, rows: &[u32], stride: usize, count: usize, columns: &mut [u32], width: usize) {
+        let zero = self.splat(0.0);
+        let (mut words, mut pairs) = ([zero; LANES], [zero; LANES]);
+        for (row, word) in words.iter_mut().enumerate().take(count) {
+            *word = self.load_words(&rows[row * stride..]);
+        }
+        // SAFETY: `self` proves the features.
+        unsafe {
+            for two in words.as_chunks_mut::<2>().0 {
+                *two = [_mm512_unpacklo_ps(two[0], two[1]), _mm512_unpackhi_ps(two[0], two[1])];
+            }
+            for (four, pairs) in words.as_chunks::<4>().0.iter().zip(pairs.as_chunks_mut::<4>().0) {
+                let four = [
+                    _mm512_castps_pd(four[0]),
+                    _mm512_castps_pd(four[1]),
+                    _mm512_castps_pd(four[2]),
+                    _mm512_castps_pd(four[3]),
+                ];
+                pairs[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(four[0], four[2]));
+                pairs[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(four[0], four[2]));
+                pairs[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(four[1], four[3]));
+                pairs[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(four[1], four[3]));
+            }
+            for column in 0..4 {
+                let even = _mm512_shuffle_f32x4::<0x88>(pairs[column], pairs[column + 4]);
+                let odd = _mm512_shuffle_f32x4::<0xdd>(pairs[column], pairs[column + 4]);
+                let even_below = _mm512_shuffle_f32x4::<0x88>(pairs[column + 8], pairs[column + 12]);
+                let odd_below = _mm512_shuffle_f32x4::<0xdd>(pairs[column + 8], pairs[column + 12]);
+                words[column] = _mm512_shuffle_f32x4::<0x88>(even, even_below);
+                words[column + 4] = _mm512_shuffle_f32x4::<0x88>(odd, odd_below);
+                words[column + 8] = _mm512_shuffle_f32x4::<0xdd>(even, even_below);
+                words[column + 12] = _mm512_shuffle_f32x4::<0xdd>(odd, odd_below);
+            }
+        }
+        for (column, word) in words.into_iter().enumerate() {
+            let target = &mut columns[column * width..][..LANES];
+            // SAFETY: `self` proves the features; the sixteen words written are those of `target`.
+            unsafe { _mm512_storeu_ps(target.as_mut_ptr().cast(), word) }
         }
     }
 }

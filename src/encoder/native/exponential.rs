@@ -17,11 +17,11 @@ const SERIES: [f32; 7] =
 pub(super) fn power_of_two<S: Simd>(simd: S, power: S::Vector) -> S::Vector {
     let power = simd.maximum(power, simd.splat(LEAST));
     let rounder = simd.splat(ROUNDER);
-    let rounded = simd.add(power, rounder);
-    let rest = simd.subtract(power, simd.subtract(rounded, rounder));
+    let whole = simd.add(power, rounder);
+    let rest = simd.subtract(power, simd.subtract(whole, rounder));
     let mut result = simd.splat(SERIES[SERIES.len() - 1]);
     for &coefficient in SERIES.iter().rev().skip(1) {
         result = simd.multiply_add(result, rest, simd.splat(coefficient));
     }
-    simd.scale_by_power(result, rounded)
+    simd.scale_by_power(result, whole)
 }

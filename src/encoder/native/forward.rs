@@ -120,7 +120,9 @@ fn pool(batch: &[&[u32]], residual: &[f32], hidden: usize, vectors: &mut [f32]) 
         if length > 0.0 {
             #[allow(clippy::cast_possible_truncation, reason = "f32 is what is wanted")]
             let factor = (1.0 / length) as f32;
-            vector.iter_mut().for_each(|value| *value *= factor);
+            for value in vector {
+                *value *= factor;
+            }
         }
     }
 }

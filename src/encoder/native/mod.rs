@@ -10,6 +10,7 @@
 //!
 //! All `unsafe` code of the program is here, nearly all of it in `avx512` and `avx2`.
 
+#![allow(unsafe_code, reason = "intrinsics; each use says why it is sound")]
 #![allow(clippy::inline_always, reason = "a kernel gets the instructions of the function it is inlined into")]
 
 mod aligned;
@@ -29,8 +30,6 @@ mod normalize;
 mod packed;
 mod portable;
 mod simd;
-#[cfg(test)]
-mod tests;
 mod weights;
 
 use std::sync::Arc;
@@ -48,7 +47,7 @@ use portable::Portable;
 use weights::Weights;
 
 /// Tokens of a batch that keep the activations in the second-level cache: fill batches up to it.
-pub const PREFERRED_TOKENS: usize = 256;
+pub const PREFERRED_TOKENS: usize = 192;
 
 /// Columns that the widest panel of weights has; every matrix must have a multiple of them.
 const COLUMNS: usize = 64;
@@ -58,19 +57,19 @@ const HEAD_COLUMNS: usize = 32;
 /// The shape of a BERT model, as in its `config.json`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BertConfig {
-    /// Values of a token's vector.
+    /// Columns of a token's vector.
     pub hidden_size: usize,
-    /// Layers.
+    /// Layers of attention and feed-forward network.
     pub num_hidden_layers: usize,
-    /// Heads of an attention.
+    /// Heads of attention, which divide the hidden size.
     pub num_attention_heads: usize,
-    /// Values between the two products of a feed-forward part.
+    /// Columns between the two halves of the feed-forward network.
     pub intermediate_size: usize,
     /// Tokens there are.
     pub vocab_size: usize,
     /// Tokens of the longest message.
     pub max_position_embeddings: usize,
-    /// Added to the variance by layer norms.
+    /// Added to the variance in layer normalisation.
     pub layer_norm_eps: f32,
 }
 
@@ -123,6 +122,9 @@ macro_rules! with_path {
         }
     };
 }
+
+#[cfg(test)]
+mod tests;
 
 /// A BERT encoder with mean pooling: the vector of a message is the mean of its tokens' vectors, scaled to length 1.
 ///

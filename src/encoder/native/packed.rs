@@ -7,9 +7,6 @@ use super::aligned::Aligned;
 use super::simd::{Operation, Simd};
 use super::weights::Tensor;
 
-/// Weight rows that are decoded, then turned into columns together: one line of a panel.
-const GROUP: usize = 16;
-
 /// The packed weights of a dense layer of `columns` outputs.
 #[derive(Debug)]
 pub(super) struct Packed {
@@ -48,20 +45,25 @@ impl Operation for Pack<'_> {
         let width = panel_width::<S>();
         let mut words = Aligned::zeros(columns * depth);
         let mut values = vec![0.0; inputs];
-        let mut rows = vec![0; GROUP * depth];
-        let group = GROUP.min(width);
+        // Weight rows that are decoded, then turned into columns together.
+        let group = S::LANES;
+        let mut rows = vec![0; group * depth];
         let mut column = 0;
         for &(tensor, factor) in self.parts {
             for first in (0..tensor.rows).step_by(group) {
-                for (row, operands) in rows.chunks_exact_mut(depth).take(group).enumerate() {
+                for (row, operands) in rows.chunks_exact_mut(depth).enumerate() {
                     tensor.row(self.file, first + row, &mut values);
                     to_operands(simd, &values, factor, operands);
                 }
                 let panel = &mut words.as_mut_slice()[column / width * width * depth..][..width * depth];
-                for (step, line) in panel.chunks_exact_mut(width).enumerate() {
-                    for (row, word) in line[column % width..][..group].iter_mut().enumerate() {
-                        *word = rows[row * depth + step];
-                    }
+                for step in (0..depth).step_by(S::LANES) {
+                    simd.transpose(
+                        &rows[step..],
+                        depth,
+                        S::LANES,
+                        &mut panel[step * width + column % width..],
+                        width,
+                    );
                 }
                 column += group;
             }

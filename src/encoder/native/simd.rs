@@ -58,4 +58,15 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     fn dot(self, sum: Self::Vector, left: Self::Vector, right: Self::Vector) -> Self::Vector;
     /// Rounds `2 * LANES` values to operands and stores them in the first `2 * LANES / OPERANDS_PER_WORD` words of `target`.
     fn store_operands(self, target: &mut [u32], low: Self::Vector, high: Self::Vector);
+
+    /// Words of rows, `stride` apart in `rows`, as columns of `columns`, whose lines are `width` words: `count` rows, `LANES` at most, of
+    /// `LANES` words each. What the lines hold in the columns after the last row, up to `LANES`, is undefined.
+    #[inline(always)]
+    fn transpose(self, rows: &[u32], stride: usize, count: usize, columns: &mut [u32], width: usize) {
+        for (row, words) in rows.chunks(stride).take(count).enumerate() {
+            for (line, &word) in columns.chunks_mut(width).zip(&words[..Self::LANES]) {
+                line[row] = word;
+            }
+        }
+    }
 }

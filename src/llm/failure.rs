@@ -1,0 +1,117 @@
+//! What a response or a broken connection means for the question, and for the stage.
+
+use super::client::{Client, Exchange};
+use super::dialect::Dialect;
+use super::pace::LimitHeaders;
+
+/// What to do about a request that was not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Send it again after a while. `busy` says that the endpoint is well but asks for patience.
+    Again {
+        /// Why.
+        message: String,
+        /// Whether it only asks for patience.
+        busy: bool,
+    },
+    /// Send it again with these parameters.
+    Speak(Dialect),
+    /// The answer is none, as a model that was forced into a schema and left it.
+    BadAnswer(String),
+    /// This question has no answer; others may.
+    Question(String),
+    /// It was refused in every form, before any question was answered: it may be the question, or all of them.
+    Refused(String),
+    /// No question will have an answer; the text says what to do.
+    Stage(String),
+}
+
+/// Where the endpoint is and with what it was asked, for messages.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The URL.
+    pub base_url: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// The variable with the key.
+    pub key_variable: &'a str,
+    /// The parameters.
+    pub dialect: Dialect,
+    /// Whether these parameters have been answered before.
+    pub known_good: bool,
+}
+
+/// What a connection that failed means.
+pub fn of_connection(asked: &Asked<'_>, error: &str) -> Failure {
+    Failure::Again { message: format!("{}: {error}", asked.base_url), busy: false }
+}
+
+/// What a response other than a chat completion means.
+pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> Failure {
+    let status = exchange.status;
+    let error = exchange.body.get("error").unwrap_or(&exchange.body);
+    let text = |name| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let words = match error.as_str() {
+        Some(words) => words,
+        None if text("message").is_empty() => text("detail"),
+        None => text("message"),
+    };
+    let said = match client.said(words) {
+        said if said.is_empty() => String::new(),
+        said => format!(": {said}"),
+    };
+    let place = format!("{}: HTTP {status}{said}", asked.base_url);
+    let code = format!("{} {}", text("code"), text("type"));
+    let codes = |list: &[&str]| list.iter().any(|name| code.contains(name));
+    if codes(&["insufficient_quota", "billing", "credit"]) || status == 402 {
+        return Failure::Stage(format!("{place}; the account's quota is used up: raise it, or use --no-llm"));
+    }
+    if codes(&["model_not_found", "model_decommissioned", "model_not_supported"]) || status == 410 {
+        return Failure::Stage(format!(
+            "{place}; the model {:?} is not served any more, or never was: set another model in [llm]",
+            asked.model
+        ));
+    }
+    match status {
+        200..=299 => Failure::Again { message: format!("{place}: not a chat completion"), busy: false },
+        300..=399 => Failure::Stage(format!(
+            "{place}; it redirects to {}, which is not followed: set base_url in [llm] to where it should go",
+            exchange.location.as_deref().map_or_else(|| "nowhere".to_owned(), |to| client.said(to))
+        )),
+        400 | 422 => of_refusal(asked, place, words, &format!("{code} {}", text("param"))),
+        401 => Failure::Stage(match asked.key_variable {
+            "" => format!("{place}; it wants a key: name its environment variable as api_key_env in [llm]"),
+            variable => format!("{place}; check the key in the environment variable {variable}"),
+        }),
+        403 => Failure::Stage(format!("{place}; the key may not use the model {:?}", asked.model)),
+        404 => Failure::Stage(format!(
+            "{place}; check base_url (it usually ends in /v1) and model ({:?}) in [llm]",
+            asked.model
+        )),
+        413 => Failure::Question(format!("{place}; lower max_message_chars or examples_per_label in [llm]")),
+        429 | 498 => Failure::Again { message: format!("{place}; lower concurrency in [llm]"), busy: true },
+        408 | 409 | 425 | 500.. => {
+            let busy = status == 503 && exchange.limits != LimitHeaders::default();
+            Failure::Again { message: place, busy }
+        }
+        _ if asked.known_good => Failure::Question(place),
+        _ => Failure::Stage(format!("{place}; check base_url and model in [llm]")),
+    }
+}
+
+/// 400 and 422 can mean anything from a parameter that is not known to a message that is too long.
+fn of_refusal(asked: &Asked<'_>, place: String, words: &str, code: &str) -> Failure {
+    if code.contains("json_validate_failed") {
+        return Failure::BadAnswer(place);
+    }
+    if code.contains("context_length") {
+        return Failure::Question(format!("{place}; lower max_message_chars or examples_per_label in [llm]"));
+    }
+    if let Some(dialect) = asked.dialect.after_refusal(&format!("{words} {code}"), asked.known_good) {
+        return Failure::Speak(dialect);
+    }
+    if asked.known_good {
+        return Failure::Question(place);
+    }
+    Failure::Refused(format!("{place}; it refuses every form of request: check model in [llm]"))
+}

@@ -1,0 +1,10 @@
+//! The LLM stage through the real binary, against a real HTTP server that can be as bad as the ones out there.
+
+mod answers;
+mod cache;
+mod commands;
+mod faults;
+mod limits;
+mod privacy;
+mod server;
+mod workdir;
