@@ -1,0 +1,5 @@
+//! `logclass classify` as its users meet it: the real binary, real files, pipes, links and devices.
+
+mod contract;
+mod harness;
+mod outputs;
