@@ -1,6 +1,7 @@
 //! The commands: one file each, and what they share.
 
 mod classify;
+mod format;
 mod model;
 mod rules;
 mod setup;
@@ -34,6 +35,21 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
             print(&page)
         }
     }
+}
+
+/// What `--version` prints: the program, and what it carries.
+pub fn version() -> String {
+    let program = format!("logclass {}\n", env!("CARGO_PKG_VERSION"));
+    let Ok(head) = crate::head::Head::bundled() else { return program };
+    let info = &head.info;
+    format!(
+        "{program}encoder: {} (sha256 {})\nmodel: bundled, {} labels, format {}, masker {}\n",
+        info.encoder,
+        info.encoder_sha256,
+        info.labels.len(),
+        info.format,
+        info.masker
+    )
 }
 
 /// Writes to standard output, where a closed pipe is an error that ends quietly.
