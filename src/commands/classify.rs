@@ -203,7 +203,10 @@ fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
                 crate::usage!("{}: is the input, too: write to another file and rename it", output.display());
             }
         }
-        if written[..index].iter().any(|other| *other == *output || same_file(other, output)) {
+        if written[..index].iter().any(|other| {
+            let same_name = *other == *output && (*output == stdout || !output.exists());
+            same_name || same_file(other, output)
+        }) {
             crate::usage!("{}: two outputs cannot be written to one file", output.display());
         }
     }

@@ -80,7 +80,9 @@ pub struct RecordSpan {
 pub struct Reject {
     /// First byte in the chunk.
     pub start: u32,
-    /// Behind its line terminator.
+    /// Behind what is kept of it: all, its line terminator included, unless it is longer than a record may be.
+    pub end: u32,
+    /// Where the next record begins.
     pub next: u32,
     /// Line of the file, from 1.
     pub line: u64,

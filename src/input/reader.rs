@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
 
 use super::csv::{Scan, lines_in};
 use super::{Chunk, Layout, RecordSpan, Reject};
@@ -80,10 +81,7 @@ impl<R: Read> ChunkReader<R> {
                 records: Vec::with_capacity(self.carry.len() / 64),
                 ..Chunk::default()
             };
-            let mut end = self.scan(&mut chunk.records, &mut chunk.rejects)?;
-            if end == 0 && self.carry.len() > self.limits.record_bytes {
-                end = self.too_long(&mut chunk.rejects)?;
-            }
+            let end = self.scan(&mut chunk.records, &mut chunk.rejects)?;
             if end > 0 {
                 let rest = self.carry[end..].to_vec();
                 chunk.data = std::mem::replace(&mut self.carry, rest);
@@ -122,12 +120,18 @@ impl<R: Read> ChunkReader<R> {
     }
 
     /// Finds the whole records in the carry; returns where they end.
-    fn scan(&self, records: &mut Vec<RecordSpan>, rejects: &mut Vec<Reject>) -> Result<usize> {
+    fn scan(&mut self, records: &mut Vec<RecordSpan>, rejects: &mut Vec<Reject>) -> Result<usize> {
         let mut position = 0;
         while position < self.carry.len() {
+            // The same records are too long whether they came in one piece or not.
+            let too_long = |next: usize| next - position > self.limits.record_bytes;
             match self.layout.scan(&self.carry, position, self.ended) {
-                Scan::Record(span) if self.limits.record_bytes < (span.end - span.start) as usize => {
-                    position = self.reject(position, span.next as usize, self.length_reason(), rejects)?;
+                Scan::Record(RecordSpan { next, .. }) if too_long(next as usize) => {
+                    position = self.too_long(position, rejects)?;
+                }
+                Scan::Bad { next, .. } if too_long(next) => position = self.too_long(position, rejects)?,
+                Scan::Incomplete | Scan::Unclosed(_) if too_long(self.carry.len()) => {
+                    return self.too_long(position, rejects);
                 }
                 Scan::Record(span) => {
                     position = span.next as usize;
@@ -135,59 +139,68 @@ impl<R: Read> ChunkReader<R> {
                 }
                 Scan::Blank(next) => position = next,
                 Scan::Incomplete => break,
-                Scan::Bad { next, reason } => position = self.reject(position, next, reason, rejects)?,
-                Scan::Unclosed(quote) => {
-                    let (line, offset) = self.place(quote);
-                    let reason = "a quote is opened here and never closed";
-                    if self.limits.bad_rows == BadRows::Fail {
-                        bail!("line {line} (byte {offset}): {reason}");
-                    }
-                    // What follows may be sound: the line that opened the quote is given up, not the file.
-                    let next = first_line_end(&self.carry[position..])
-                        .map_or(self.carry.len(), |end| position + end);
-                    let reason = format!("line {line} (byte {offset}): a quote is opened and never closed");
-                    position = self.reject(position, next, reason, rejects)?;
+                Scan::Bad { next, reason } => {
+                    position = self.reject(position..next, next, reason, rejects)?;
                 }
+                Scan::Unclosed(quote) => position = self.unclosed(position, quote, rejects)?,
             }
         }
         Ok(position)
     }
 
-    /// Sets the record from `start` to `next` aside, or fails; returns `next`.
+    /// Sets the record at `place` aside, or fails; returns where the next one begins.
     #[allow(clippy::cast_possible_truncation)] // a chunk holds less than 4 GiB
-    fn reject(&self, start: usize, next: usize, reason: String, rejects: &mut Vec<Reject>) -> Result<usize> {
-        let (line, offset) = self.place(start);
+    fn reject(
+        &self,
+        place: Range<usize>,
+        next: usize,
+        reason: String,
+        rejects: &mut Vec<Reject>,
+    ) -> Result<usize> {
+        let (line, offset) = self.place(place.start);
         if self.limits.bad_rows == BadRows::Fail {
             bail!("line {line} (byte {offset}): {reason}");
         }
-        rejects.push(Reject { start: start as u32, next: next as u32, line, offset, reason });
+        let (start, end, next_start) = (place.start as u32, place.end as u32, next as u32);
+        rejects.push(Reject { start, end, next: next_start, line, offset, reason });
         Ok(next)
     }
 
-    /// Gives up the first line of a record that is longer than allowed, or as much of it as may be held.
-    fn too_long(&mut self, rejects: &mut Vec<Reject>) -> Result<usize> {
-        let whole = first_line_end(&self.carry);
-        let next = whole.unwrap_or(self.carry.len());
-        let mut reason = self.length_reason();
-        if whole.is_none() {
-            reason.push_str("; the rest of the line is not kept");
+    /// Gives up the line on which a record with an open quote begins. What follows may be sound.
+    fn unclosed(&self, start: usize, quote: usize, rejects: &mut Vec<Reject>) -> Result<usize> {
+        let (line, offset) = self.place(quote);
+        if self.limits.bad_rows == BadRows::Fail {
+            bail!("line {line} (byte {offset}): a quote is opened here and never closed");
         }
-        self.reject(0, next, reason, rejects)?;
+        let next = line_end(&self.carry, start, true).unwrap_or(self.carry.len());
+        let reason = format!("a quote is opened at line {line}, byte {offset}, and never closed");
+        self.reject(start..next, next, reason, rejects)
+    }
+
+    /// Gives up the first line of a record that is longer than allowed, of which no more is kept than may be.
+    fn too_long(&mut self, start: usize, rejects: &mut Vec<Reject>) -> Result<usize> {
+        let whole = line_end(&self.carry, start, self.ended);
+        // The first half of a `\r\n` stays for the second.
+        let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
+        let next = whole.unwrap_or(self.carry.len() - half);
+        let end = next.min(start + self.limits.record_bytes);
+        let mut reason = format!(
+            "the record is longer than {} bytes: is a quote left open? (--max-record-bytes sets the limit)",
+            self.limits.record_bytes
+        );
+        if end < next || whole.is_none() {
+            reason.push_str("; the end of the line is not kept");
+        }
+        self.reject(start..end, next, reason, rejects)?;
         self.passing = whole.is_none();
         Ok(next)
     }
 
-    fn length_reason(&self) -> String {
-        format!(
-            "the record is longer than {} bytes: is a quote left open? (--max-record-bytes sets the limit)",
-            self.limits.record_bytes
-        )
-    }
-
     /// Drops the carry up to the end of the line.
     fn pass_over(&mut self) {
-        let end = first_line_end(&self.carry);
-        let passed = end.unwrap_or(self.carry.len());
+        let end = line_end(&self.carry, 0, self.ended);
+        let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
+        let passed = end.unwrap_or(self.carry.len() - half);
         self.passing = end.is_none();
         self.offset += passed as u64;
         self.line += u64::from(end.is_some());
@@ -214,8 +227,12 @@ pub(super) fn read_some(reader: &mut impl Read, data: &mut Vec<u8>) -> std::io::
     read
 }
 
-/// Behind the first line terminator.
-fn first_line_end(data: &[u8]) -> Option<usize> {
-    let found = memchr::memchr2(b'\n', b'\r', data)?;
-    Some(if data[found] == b'\r' && data.get(found + 1) == Some(&b'\n') { found + 2 } else { found + 1 })
+/// Behind the first line terminator from `start` on; nothing while a `\n` may yet follow a `\r`.
+fn line_end(data: &[u8], start: usize, last: bool) -> Option<usize> {
+    let found = start + memchr::memchr2(b'\n', b'\r', &data[start..])?;
+    match (data[found], data.get(found + 1)) {
+        (b'\r', Some(b'\n')) => Some(found + 2),
+        (b'\r', None) if !last => None,
+        _ => Some(found + 1),
+    }
 }

@@ -142,7 +142,7 @@ impl Gaps<'_> {
             let (start, next) = (reject.start as usize, reject.next as usize);
             out.extend_from_slice(&data[from..start]);
             if let Some(rejects) = destination.rejects.as_deref_mut() {
-                rejects.write(reject, &data[start..next])?;
+                rejects.write(reject, &data[start..reject.end as usize])?;
             }
             self.rejects += 1;
             from = next;
