@@ -113,7 +113,7 @@ fn cases() -> Vec<Case> {
             .flags(&["--delimiter", ":"]),
         case(
             "semicolons, doubtful",
-            "source;log_message;source,log_message\na;b;c,d\n",
+            "source;log_message;a|source|log_message\na;b;c|d|e\n",
             Fails("columns are"),
         ),
         case("duplicate other columns", "x,source,x,log_message,x\n1,App,2,backup,3\n", Labels(&[BACK])),
