@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let status = error::exit_status_of(&error);
             if status != error::ExitStatus::Done {
-                eprintln!("logclass: {}", error::one_line(&error));
+                commands::tell(&format!("logclass: {}\n", error::one_line(&error)));
             }
             status
         }

@@ -55,7 +55,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
             }
             // One failing file does not spoil the others.
             Err(error) if tasks.len() > 1 && exit_status_of(&error) != ExitStatus::Usage => {
-                eprintln!("logclass: {}", one_line(&error));
+                super::tell(&format!("logclass: {}\n", one_line(&error)));
                 told.error = Some(one_line(&error));
             }
             Err(error) => return Err(error),
@@ -275,23 +275,23 @@ fn report(arguments: &Classify, summary: &Summary) -> Result<()> {
         file.finish()?;
     }
     if !arguments.running.quiet {
-        eprint!("{}", summary.for_people());
+        super::tell(&summary.for_people());
     }
     if summary.rejects > 0 {
-        eprintln!(
-            "logclass: warning: {} records could not be read; they are in {}",
+        super::tell(&format!(
+            "logclass: warning: {} records could not be read; they are in {}\n",
             summary.rejects,
             arguments.rejects.as_deref().map_or_else(String::new, |path| path.display().to_string())
-        );
+        ));
     }
     if let Some(llm) = &summary.llm
         && llm.unanswered_rows > 0
     {
-        eprintln!(
-            "logclass: warning: the LLM did not answer for {} rows ({}); they have what rules and model say, or Unclassified",
+        super::tell(&format!(
+            "logclass: warning: the LLM did not answer for {} rows ({}); they have what rules and model say, or Unclassified\n",
             llm.unanswered_rows,
             llm.first_failure.as_deref().unwrap_or("no reason known")
-        );
+        ));
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ pub fn open(
     let (bytes, length) = source.open()?;
     let decoded = decode(bytes, arguments.max_decompressed_bytes).with_context(|| source.name())?;
     if decoded.transcoded && !arguments.running.quiet {
-        eprintln!("logclass: note: {}: is UTF-16; the output is UTF-8", source.name());
+        super::tell(&format!("logclass: note: {}: is UTF-16; the output is UTF-8\n", source.name()));
     }
     let limits = Limits {
         record_bytes: arguments.max_record_bytes,
@@ -125,11 +125,11 @@ fn csv(
     let input = open_csv(bytes, delimiter, columns, limits).with_context(|| source.name())?;
     let delimiter = input.layout.delimiter;
     if input.sniffed && !arguments.running.quiet {
-        eprintln!(
-            "logclass: note: {}: its header has {:?} between columns (--delimiter says otherwise)",
+        super::tell(&format!(
+            "logclass: note: {}: its header has {:?} between columns (--delimiter says otherwise)\n",
             source.name(),
             char::from(delimiter)
-        );
+        ));
     }
     let overwrite = input.layout.label.is_some();
     let mut new = Vec::new();

@@ -52,6 +52,11 @@ pub fn version() -> String {
     )
 }
 
+/// Tells people something on standard error. That it cannot be told changes nothing: `eprintln!` would panic.
+pub fn tell(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Writes to standard output, where a closed pipe is an error that ends quietly.
 fn print(bytes: &[u8]) -> Result<ExitStatus> {
     let mut stdout = std::io::stdout().lock();

@@ -188,7 +188,7 @@ impl<R: Read> ChunkReader<R> {
             "the record is longer than {} bytes: is a quote left open? (--max-record-bytes sets the limit)",
             self.limits.record_bytes
         );
-        if end < next || whole.is_none() {
+        if self.limits.bad_rows == BadRows::Skip && (end < next || whole.is_none()) {
             reason.push_str("; the end of the line is not kept");
         }
         self.reject(start..end, next, reason, rejects)?;

@@ -200,7 +200,9 @@ fn awkward_files_come_back_with_labels_or_say_what_is_wrong() {
         let ran = folder.pipe(arguments, &case.bytes);
         match case.outcome {
             Fails(words) => {
-                assert!(ran.stdout.is_empty(), "{}", case.name);
+                let arguments = [case.flags, &["-o", "out.csv"]].concat();
+                folder.pipe(arguments, &case.bytes).ended(1);
+                assert!(!folder.path("out.csv").exists(), "{}", case.name);
                 assert_eq!(ran.status, Some(1), "{}: {}", case.name, ran.stderr);
                 assert!(ran.stderr.contains(words), "{}: {}", case.name, ran.stderr);
                 println!("{:45} {}", case.name, ran.stderr.trim_end());
