@@ -3,7 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, where backticks would be printed")]
 #![allow(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 use crate::encoder::Backend;
@@ -52,16 +52,42 @@ pub enum Command {
 #[command(after_help = "\
 Examples:
   logclass classify export.csv -o labelled.csv
-  zcat export.csv.gz | logclass classify | grep 'Critical Error'
-  logclass classify export.csv --explain --summary figures.json -o labelled.csv
+  logclass classify export.csv.gz --explain --summary figures.json -o labelled.csv.gz
+  logclass classify logs/*.csv -o labelled/
+  logclass classify export.csv --on-bad-row skip --rejects bad.csv -o labelled.csv
+  logclass classify --no-header --source-column 2 --message-column 5 < export.csv
+  journalctl -f -o json | logclass classify --follow --format ndjson --message-column MESSAGE
+  logclass classify server.log | grep 'Critical Error'
 
-Exit status: 0 done; 1 failed; 2 usage; 3 finished, but the LLM could not answer some rows; 130, 143 interrupted.")]
+Input compressed with gzip or Zstandard and UTF-16 with a byte order mark are recognised by their first bytes.
+Names: .tsv has tabs between fields; .ndjson and .jsonl are ndjson, .log is text; each also with .gz or .zst behind.
+
+Exit status: 0 done; 1 failed; 2 usage; 3 finished, but rows were rejected or the LLM could not answer some;
+130, 143 interrupted.")]
 pub struct Classify {
-    /// CSV with the columns source and log_message; - is standard input
-    pub input: Option<PathBuf>,
-    /// File to write, which appears whole or not at all; - is standard output
+    /// CSV with the columns source and log_message, NDJSON or text; - is standard input
+    pub inputs: Vec<PathBuf>,
+    /// File to write, which appears whole or not at all; - is standard output. For several inputs, a folder
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// What the input is [default: as its name says, else csv]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+    pub format: Option<Format>,
+    /// What lines of text become [default: as the output's name says, else csv]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+    pub output_format: Option<OutputFormat>,
+    /// Label each line as it comes, for an input that goes on
+    #[arg(long, help_heading = "Input and output")]
+    pub follow: bool,
+    /// What to do with a record that cannot be read
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Input and output")]
+    pub on_bad_row: OnBadRow,
+    /// CSV to write the skipped records to, each with file, line, byte and reason
+    #[arg(long, value_name = "FILE", help_heading = "Input and output")]
+    pub rejects: Option<PathBuf>,
+    /// Put an apostrophe before cells that a spreadsheet would run (=, +, -, @, tab, line end); changes the data
+    #[arg(long, help_heading = "Input and output")]
+    pub csv_safe: bool,
     /// The stages.
     #[command(flatten)]
     pub stages: Stages,
@@ -74,6 +100,9 @@ pub struct Classify {
     /// Overwrite the label column if there is one
     #[arg(long, help_heading = "Columns")]
     pub overwrite: bool,
+    /// The first line is a record: columns are given by number, from 1
+    #[arg(long, help_heading = "Columns")]
+    pub no_header: bool,
     /// Add label_stage, label_confidence and label_reason
     #[arg(long)]
     pub explain: bool,
@@ -98,9 +127,42 @@ pub struct Classify {
     /// Longest record, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, value_parser = record_bytes, help_heading = "Limits")]
     pub max_record_bytes: usize,
+    /// Bytes that a compressed input may become
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 40, help_heading = "Limits")]
+    pub max_decompressed_bytes: u64,
     /// How it runs.
     #[command(flatten)]
     pub running: Running,
+}
+
+/// What an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Fields between delimiters
+    Csv,
+    /// A JSON object a line
+    Ndjson,
+    /// A message a line
+    Text,
+}
+
+/// What lines of text become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A column for the line, and the label
+    Csv,
+    /// An object with the line and the label
+    Ndjson,
+}
+
+/// What to do with a record that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OnBadRow {
+    /// End the run without output
+    #[default]
+    Fail,
+    /// Write it to --rejects and go on
+    Skip,
 }
 
 /// Which rules, model and encoder.
@@ -146,16 +208,16 @@ pub struct LlmFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Columns")]
 pub struct Columns {
-    /// Column of the source [default: source]
+    /// Column of the source, by name or number; in ndjson a path such as host.name [default: source]
     #[arg(long, value_name = "NAME")]
     pub source_column: Option<String>,
     /// The input has no source column
     #[arg(long, conflicts_with = "source_column")]
     pub no_source: bool,
-    /// Column of the message [default: log_message]
+    /// Column of the message, by name or number; in ndjson a path such as log.message [default: log_message]
     #[arg(long, value_name = "NAME")]
     pub message_column: Option<String>,
-    /// Byte between fields, or `tab` [default: a comma, a tab for .tsv]
+    /// Byte between fields, or `tab` [default: a tab for .tsv, else a comma unless the header shows ; | or a tab]
     #[arg(long, value_name = "BYTE", value_parser = delimiter)]
     pub delimiter: Option<u8>,
 }

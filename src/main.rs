@@ -1,18 +1,25 @@
 //! Parse, run, exit.
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use logclass::{cli::Cli, commands, error};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            print!("{}", commands::version());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => error.exit(),
+    };
     commands::watch_signals();
     let status = match commands::run(&cli) {
         Ok(status) => status,
         Err(error) => {
             let status = error::exit_status_of(&error);
             if status != error::ExitStatus::Done {
-                eprintln!("logclass: {}", error::one_line(&error));
+                commands::tell(&format!("logclass: {}\n", error::one_line(&error)));
             }
             status
         }

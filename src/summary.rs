@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Summary {
     /// Records read.
     pub rows: u64,
+    /// Records that could not be taken and went to the rejects; not among `rows`.
+    pub rejects: u64,
     /// Wall time in seconds.
     pub seconds: f64,
     /// Rows a second.
@@ -20,9 +22,28 @@ pub struct Summary {
     pub stages: BTreeMap<String, u64>,
     /// Rows per label.
     pub labels: BTreeMap<String, u64>,
+    /// What became of each input, when there were several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputSummary>,
     /// What the LLM did, when there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm: Option<LlmSummary>,
+}
+
+/// What became of one of several inputs.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct InputSummary {
+    /// Its name.
+    pub input: String,
+    /// The file that was written.
+    pub output: String,
+    /// Records classified.
+    pub rows: u64,
+    /// Records that could not be taken.
+    pub rejects: u64,
+    /// Why there is no output, when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What the LLM did.
@@ -124,6 +145,13 @@ impl Summary {
             grouped(whole(self.rows_per_second)),
             grouped(self.templates)
         );
+        if self.rejects > 0 {
+            let _ = writeln!(text, "  rejected: {}", grouped(self.rejects));
+        }
+        if !self.inputs.is_empty() {
+            let failed = self.inputs.iter().filter(|input| input.error.is_some()).count();
+            let _ = writeln!(text, "  inputs: {}, of which {failed} failed", self.inputs.len());
+        }
         let stages: Vec<String> = self
             .stages
             .iter()

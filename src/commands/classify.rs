@@ -1,28 +1,28 @@
-//! `logclass classify`: a CSV in, the same rows with their labels out.
+//! `logclass classify`: records in, the same records with their labels out.
 
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::format::{self, Opened};
 use super::setup;
 use crate::cascade::Cascade;
-use crate::cli::Classify;
-use crate::error::ExitStatus;
-use crate::input::Limits;
-use crate::input::open::{CsvInput, Source, open_csv};
+use crate::cli::{Classify, Format, OnBadRow, OutputFormat};
+use crate::error::{ExitStatus, exit_status_of, one_line};
+use crate::input::open::{ColumnNames, Source};
 use crate::llm::{Llm, Report, Unanswered};
-use crate::output::Output;
-use crate::pipeline::{Pipeline, RowFormat, Settings, Tally, header};
+use crate::output::{Output, Rejects, is_stdout};
+use crate::pipeline::{Destination, Pipeline, RowFormat, Settings, Tally};
 use crate::progress::Progress;
 use crate::record::Stage;
-use crate::summary::{LlmEstimate, LlmSummary, Summary};
-
-/// Columns that `--explain` adds.
-const EXPLAINED: [&str; 3] = ["label_stage", "label_confidence", "label_reason"];
+use crate::summary::{InputSummary, LlmEstimate, LlmSummary, Summary};
 
 /// Runs the command.
 pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let start = Instant::now();
+    let tasks = tasks(arguments)?;
+    check(arguments, &tasks)?;
     let config = setup::config(arguments.stages.config.as_deref())?;
     let llm_config = setup::llm_config(&config, &arguments.llm, !arguments.no_llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?
@@ -34,62 +34,200 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
         }
         None => None,
     };
-    let columns =
+    let mut columns =
         setup::columns(&arguments.columns, &config, arguments.label_column.as_deref(), arguments.overwrite);
-    let source = Source::new(arguments.input.as_deref());
-    refuse_same_file(arguments.input.as_deref(), arguments.output.as_deref())?;
-    let (bytes, length) = source.open()?;
-    let limits = Limits { record_bytes: arguments.max_record_bytes, ..Limits::default() };
-    let delimiter = setup::delimiter(&arguments.columns, arguments.input.as_deref());
-    let input = open_csv(bytes, delimiter, &columns, limits).with_context(|| source.name())?;
-
-    let mut output =
-        if arguments.dry_run { Output::Nothing } else { Output::create(arguments.output.as_deref())? };
-    let overwrite = input.layout.label.is_some();
-    let new = new_columns(&input, &columns.label, arguments.explain)?;
-    output.write(&header(&input.header, &new, delimiter, input.newline))?;
-    let format = RowFormat::new(cascade.labels(), delimiter, input.newline, arguments.explain, overwrite);
-    let settings = Settings { threads: setup::threads(&arguments.running), table_size: arguments.table_size };
-    let mut progress = Progress::new(length, arguments.running.quiet);
-    let tally = Pipeline::new(&cascade, llm.as_ref(), settings)
-        .run(input.reader, &mut output, &format, &mut progress)
-        .with_context(|| source.name());
-    progress.clear();
-    let tally = tally?;
-    output.finish()?;
-
-    let mut summary = summarise(&tally, &cascade, llm.as_ref());
+    columns.no_header = arguments.no_header;
+    let mut rejects = match &arguments.rejects {
+        Some(path) if !arguments.dry_run => Some(Rejects::create(path)?),
+        _ => None,
+    };
+    let run = Run { arguments, columns, cascade: &cascade, llm: llm.as_ref() };
+    let mut total = Tally::new(cascade.labels().len());
+    let mut inputs = Vec::new();
+    for task in &tasks {
+        let done = run.classify(task, rejects.as_mut());
+        let mut told = InputSummary {
+            input: Source::new(Some(&task.input)).name(),
+            output: task.output.as_deref().map_or_else(String::new, |path| path.display().to_string()),
+            ..InputSummary::default()
+        };
+        match done {
+            Ok(tally) => {
+                (told.rows, told.rejects) = (tally.rows, tally.rejects);
+                total.add(&tally);
+            }
+            // One failing file does not spoil the others.
+            Err(error) if tasks.len() > 1 && exit_status_of(&error) != ExitStatus::Usage => {
+                super::tell(&format!("logclass: {}\n", one_line(&error)));
+                told.error = Some(one_line(&error));
+            }
+            Err(error) => return Err(error),
+        }
+        inputs.push(told);
+    }
+    if let Some(rejects) = rejects {
+        rejects.finish()?;
+    }
+    let failed = inputs.iter().any(|input| input.error.is_some());
+    let mut summary = summarise(&total, &cascade, llm.as_ref());
+    if tasks.len() > 1 {
+        summary.inputs = inputs;
+    }
     summary.took(start.elapsed());
     report(arguments, &summary)?;
-    Ok(if tally.unanswered_rows > 0 { ExitStatus::Partial } else { ExitStatus::Done })
+    Ok(if failed {
+        ExitStatus::Failed
+    } else if total.unanswered_rows > 0 || total.rejects > 0 {
+        ExitStatus::Partial
+    } else {
+        ExitStatus::Done
+    })
 }
 
-/// The columns to add.
-fn new_columns<'a>(input: &CsvInput, label: &'a str, explain: bool) -> Result<Vec<&'a str>> {
-    let mut new = Vec::new();
-    if input.layout.label.is_none() {
-        new.push(label);
-    }
-    if explain {
-        if let Some(taken) = EXPLAINED.iter().find(|column| input.names.iter().any(|name| name == *column)) {
-            anyhow::bail!("there is a column {taken:?} already: --explain would add another");
+/// An input and where its rows go.
+struct Task {
+    input: PathBuf,
+    output: Option<PathBuf>,
+}
+
+/// What the tasks of a run share.
+struct Run<'a> {
+    arguments: &'a Classify,
+    columns: ColumnNames,
+    cascade: &'a Cascade,
+    llm: Option<&'a Llm>,
+}
+
+impl Run<'_> {
+    fn classify(&self, task: &Task, mut rejects: Option<&mut Rejects>) -> Result<Tally> {
+        let arguments = self.arguments;
+        let output = task.output.as_deref();
+        let Opened { reader, head, shape, length } =
+            format::open(arguments, &self.columns, &task.input, output)?;
+        let name = Source::new(Some(&task.input)).name();
+        if let Some(rejects) = &mut rejects {
+            rejects.from_input(&name);
         }
-        new.extend(EXPLAINED);
+        let output = if arguments.dry_run { Output::Nothing } else { Output::create(output)? };
+        let mut destination = Destination { output, rejects, live: arguments.follow };
+        destination.output.write(&head)?;
+        if arguments.follow {
+            destination.output.flush()?;
+        }
+        let format = RowFormat::new(self.cascade.labels(), shape, arguments.explain);
+        let settings =
+            Settings { threads: setup::threads(&arguments.running), table_size: arguments.table_size };
+        let mut progress = Progress::new(length, arguments.running.quiet);
+        let tally = Pipeline::new(self.cascade, self.llm, settings)
+            .run(reader, &mut destination, &format, &mut progress)
+            .with_context(|| name);
+        progress.clear();
+        let tally = tally?;
+        destination.output.finish()?;
+        Ok(tally)
     }
-    Ok(new)
 }
 
-/// Reading a file while replacing it is refused, by whatever names it goes.
-fn refuse_same_file(input: Option<&Path>, output: Option<&Path>) -> Result<()> {
-    let (Some(input), Some(output)) = (input, output) else { return Ok(()) };
-    let same = match (std::fs::canonicalize(input), std::fs::canonicalize(output)) {
-        (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
-        _ => false,
+/// The inputs with their outputs: one to one, or several into a folder.
+fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
+    let folder = arguments
+        .output
+        .as_deref()
+        .filter(|path| path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator));
+    let mut inputs = arguments.inputs.clone();
+    if inputs.is_empty() {
+        inputs.push(PathBuf::from("-"));
+    }
+    let Some(folder) = folder else {
+        if inputs.len() > 1 {
+            crate::usage!("several inputs need a folder to write to: -o FOLDER/");
+        }
+        let input = inputs.swap_remove(0);
+        return Ok(vec![Task { input, output: arguments.output.clone() }]);
     };
-    if same {
-        crate::usage!("{}: is the input, too: write to another file and rename it", output.display());
+    if !arguments.dry_run {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let mut taken: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let mut tasks = Vec::new();
+    for input in inputs {
+        let Some(name) = input.file_name().filter(|_| input != Path::new("-")) else {
+            crate::usage!("{}: has no name for a file in {}", input.display(), folder.display());
+        };
+        let mut name = PathBuf::from(name);
+        let packed = |wanted: &str| name.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
+        let gzip = packed("gz");
+        if gzip || packed("zst") {
+            name.set_extension("");
+        }
+        let mut name = name.into_os_string();
+        if format::format(arguments, &input) == Format::Text {
+            let ndjson = format::output_format(arguments, None) == OutputFormat::Ndjson;
+            name.push(if ndjson { ".ndjson" } else { ".csv" });
+        }
+        if gzip {
+            name.push(".gz");
+        }
+        let output = folder.join(name);
+        if let Some(other) = taken.insert(output.clone(), input.clone()) {
+            crate::usage!(
+                "{} and {} would both be written to {}",
+                other.display(),
+                input.display(),
+                output.display()
+            );
+        }
+        tasks.push(Task { input, output: Some(output) });
+    }
+    Ok(tasks)
+}
+
+/// Refuses what would lose rows: files that are read and written at once, and rejects that go nowhere.
+fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
+    let skips = arguments.on_bad_row == OnBadRow::Skip;
+    if skips != arguments.rejects.is_some() {
+        crate::usage!("--on-bad-row skip and --rejects FILE go together: rows are never dropped unseen");
+    }
+    let stdin = Path::new("/dev/stdin");
+    let stdout = Path::new("/dev/stdout");
+    let written = tasks
+        .iter()
+        .map(|task| task.output.as_deref())
+        .chain([arguments.rejects.as_deref(), arguments.summary.as_deref()].into_iter().flatten().map(Some));
+    let written: Vec<&Path> =
+        written.map(|path| path.filter(|path| !is_stdout(path)).unwrap_or(stdout)).collect();
+    for (index, output) in written.iter().enumerate() {
+        for task in tasks {
+            let input = if task.input == Path::new("-") { stdin } else { &task.input };
+            if same_file(input, output) {
+                crate::usage!("{}: is the input, too: write to another file and rename it", output.display());
+            }
+        }
+        if written[..index].iter().any(|other| {
+            let same_name = *other == *output && (*output == stdout || !output.exists());
+            same_name || same_file(other, output)
+        }) {
+            crate::usage!("{}: two outputs cannot be written to one file", output.display());
+        }
+    }
+    if arguments.follow {
+        let regular = |path: &Path| path.metadata().map_or(true, |found| found.is_file());
+        let output = arguments.output.as_deref().filter(|path| !is_stdout(path));
+        if output.is_some_and(regular) {
+            crate::usage!(
+                "--follow with -o: a file appears when the input ends; write to standard output (>> FILE)"
+            );
+        }
     }
     Ok(())
+}
+
+/// Whether two names are of one regular file.
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && (a == b || same_inode(&a, &b)),
+        _ => false,
+    }
 }
 
 #[cfg(unix)]
@@ -111,6 +249,7 @@ fn summarise(tally: &Tally, cascade: &Cascade, llm: Option<&Llm>) -> Summary {
     let labels = cascade.labels().names().iter().cloned().zip(tally.labels.iter().copied());
     Summary {
         rows: tally.rows,
+        rejects: tally.rejects,
         templates: tally.templates,
         stages: stages.collect(),
         labels: labels.collect(),
@@ -153,19 +292,26 @@ fn report(arguments: &Classify, summary: &Summary) -> Result<()> {
         file.finish()?;
     }
     if !arguments.running.quiet {
-        eprint!("{}", summary.for_people());
+        super::tell(&summary.for_people());
+    }
+    if summary.rejects > 0 {
+        super::tell(&format!(
+            "logclass: warning: {} records could not be read; they are in {}\n",
+            summary.rejects,
+            arguments.rejects.as_deref().map_or_else(String::new, |path| path.display().to_string())
+        ));
     }
     let Some(llm) = &summary.llm else { return Ok(()) };
     if llm.unanswered_rows > 0 {
         let why = llm.switched_off.as_ref().or(llm.first_failure.as_ref());
-        eprintln!(
-            "logclass: warning: the LLM did not answer for {} rows ({}); they have what rules and model say, or Unclassified",
+        super::tell(&format!(
+            "logclass: warning: the LLM did not answer for {} rows ({}); they have what rules and model say, or Unclassified\n",
             llm.unanswered_rows,
             why.map_or("no reason known", String::as_str)
-        );
+        ));
     }
     if let Some(why) = &llm.cache_failure {
-        eprintln!("logclass: warning: LLM answers are not kept: {why}");
+        super::tell(&format!("logclass: warning: LLM answers are not kept: {why}\n"));
     }
     Ok(())
 }

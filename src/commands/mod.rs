@@ -3,6 +3,7 @@
 mod classify;
 mod embed;
 mod eval;
+mod format;
 mod labelled;
 mod llm;
 mod model;
@@ -43,6 +44,26 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
             print(&page)
         }
     }
+}
+
+/// What `--version` prints: the program, and what it carries.
+pub fn version() -> String {
+    let program = format!("logclass {}\n", env!("CARGO_PKG_VERSION"));
+    let Ok(head) = crate::head::Head::bundled() else { return program };
+    let info = &head.info;
+    format!(
+        "{program}encoder: {} (sha256 {})\nmodel: bundled, {} labels, format {}, masker {}\n",
+        info.encoder,
+        info.encoder_sha256,
+        info.labels.len(),
+        info.format,
+        info.masker
+    )
+}
+
+/// Tells people something on standard error. That it cannot be told changes nothing: `eprintln!` would panic.
+pub fn tell(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes to standard output, where a closed pipe is an error that ends quietly.

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use std::path::Path;
 
+use super::format;
 use crate::cascade::Cascade;
 use crate::cli::{Columns, LlmFlags, Running, Stages};
 use crate::config::Config;
@@ -92,17 +93,14 @@ pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite:
         message: pick(flags.message_column.as_deref(), config.columns.message.as_ref(), "log_message"),
         label: pick(label, config.columns.label.as_ref(), "target_label"),
         overwrite,
+        no_header: false,
     }
 }
 
-/// The byte between fields: as the flag says, else a tab for `.tsv`, else a comma.
-pub fn delimiter(flags: &Columns, path: Option<&Path>) -> u8 {
-    let by_name = || {
-        let tsv =
-            path.and_then(Path::extension).is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
-        if tsv { b'\t' } else { b',' }
-    };
-    flags.delimiter.unwrap_or_else(by_name)
+/// The byte between fields: as the flag says, else a tab for `.tsv`, else the header tells.
+pub fn delimiter(flags: &Columns, path: Option<&Path>) -> Option<u8> {
+    let tsv = path.is_some_and(|path| format::extension(path).is_some_and(|extension| extension == "tsv"));
+    flags.delimiter.or(tsv.then_some(b'\t'))
 }
 
 /// Threads to run on.

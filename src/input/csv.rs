@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::{FieldSpan, RecordSpan};
+use super::{FieldForm, FieldSpan, RecordSpan};
 
 const QUOTE: u8 = b'"';
 
@@ -34,12 +34,12 @@ pub enum Scan {
     Record(RecordSpan),
     /// An empty line, ending before this position.
     Blank(usize),
-    /// A record with another number of fields than the header.
-    Ragged {
-        /// Where it stands.
-        span: RecordSpan,
-        /// How many fields it has.
-        fields: usize,
+    /// A record that cannot be taken.
+    Bad {
+        /// Behind its line terminator.
+        next: usize,
+        /// Why.
+        reason: String,
     },
     /// The data ends inside a record, and more may follow.
     Incomplete,
@@ -75,11 +75,7 @@ impl CsvLayout {
                 FieldEnd::Incomplete => return Scan::Incomplete,
                 FieldEnd::Unclosed => return Scan::Unclosed(position),
             };
-            let here = FieldSpan {
-                start: narrow(position),
-                end: narrow(field),
-                quoted: data.get(position) == Some(&QUOTE),
-            };
+            let here = FieldSpan { start: narrow(position), end: narrow(field), form: form(data, position) };
             if index == self.message {
                 span.message = here;
             }
@@ -96,12 +92,25 @@ impl CsvLayout {
                 return if index == self.fields {
                     Scan::Record(span)
                 } else {
-                    Scan::Ragged { span, fields: index }
+                    Scan::Bad { next, reason: self.ragged(index) }
                 };
             }
             position = field + 1;
         }
     }
+
+    fn ragged(&self, fields: usize) -> String {
+        format!(
+            "{fields} {}, header has {} (is there a delimiter or a newline in a field that is not quoted?)",
+            if fields == 1 { "field" } else { "fields" },
+            self.fields
+        )
+    }
+}
+
+/// How the field that begins at `position` is written.
+fn form(data: &[u8], position: usize) -> FieldForm {
+    if data.get(position) == Some(&QUOTE) { FieldForm::Quoted } else { FieldForm::Plain }
 }
 
 /// The fields of the record at `start` and where the next record begins; nothing when `data` does not hold all of
@@ -115,8 +124,7 @@ pub fn fields(data: &[u8], start: usize, delimiter: u8, last: bool) -> Option<(V
             FieldEnd::Record(end, next) => (end, Some(next)),
             FieldEnd::Incomplete | FieldEnd::Unclosed => return None,
         };
-        let quoted = data.get(position) == Some(&QUOTE);
-        fields.push(FieldSpan { start: narrow(position), end: narrow(end), quoted });
+        fields.push(FieldSpan { start: narrow(position), end: narrow(end), form: form(data, position) });
         if let Some(next) = done {
             let span = RecordSpan {
                 start: narrow(start),
@@ -250,7 +258,8 @@ mod tests {
             }
             let (spans, record) = fields(data, position, b',', true)?;
             let content = |span: &FieldSpan| {
-                unquote(&data[span.start as usize..span.end as usize], span.quoted).into_owned()
+                unquote(&data[span.start as usize..span.end as usize], span.form == FieldForm::Quoted)
+                    .into_owned()
             };
             records.push(spans.iter().map(content).collect());
             position = record.next as usize;

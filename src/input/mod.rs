@@ -4,12 +4,48 @@
 //! interesting fields stand. Nothing is copied out: the record's own bytes go to the output as they came.
 
 pub mod csv;
+pub mod decode;
+mod json;
+mod lines;
 pub mod open;
 mod reader;
 
 use std::borrow::Cow;
 
-pub use reader::{ChunkReader, Limits};
+pub use json::JsonLayout;
+pub use lines::LineLayout;
+pub use reader::{BadRows, ChunkReader, Limits};
+
+/// How a field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FieldForm {
+    /// As it is.
+    #[default]
+    Plain,
+    /// In CSV's quotes.
+    Quoted,
+    /// As a JSON value.
+    Json,
+}
+
+/// How records are cut, and which fields matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// Delimited fields.
+    Csv(csv::CsvLayout),
+    /// A record a line.
+    Lines(LineLayout),
+}
+
+impl Layout {
+    /// Reads what stands at `start`. `last` says that nothing follows `data`.
+    pub fn scan(&self, data: &[u8], start: usize, last: bool) -> csv::Scan {
+        match self {
+            Self::Csv(layout) => layout.scan(data, start, last),
+            Self::Lines(layout) => layout.scan(data, start, last),
+        }
+    }
+}
 
 /// Where a field stands in its chunk, quotes included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,8 +54,8 @@ pub struct FieldSpan {
     pub start: u32,
     /// Behind the last byte.
     pub end: u32,
-    /// Whether it begins with a quote and must be unquoted to be read.
-    pub quoted: bool,
+    /// How it is written.
+    pub form: FieldForm,
 }
 
 /// Where a record stands in its chunk.
@@ -35,8 +71,25 @@ pub struct RecordSpan {
     pub message: FieldSpan,
     /// The source; empty when the input has none.
     pub source: FieldSpan,
-    /// The label column that is to be overwritten; empty when it is new.
+    /// The label that is to be overwritten; at 0 when it is new.
     pub label: FieldSpan,
+}
+
+/// A record that could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// First byte in the chunk.
+    pub start: u32,
+    /// Behind what is kept of it: all, its line terminator included, unless it is longer than a record may be.
+    pub end: u32,
+    /// Where the next record begins.
+    pub next: u32,
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// Offset in the file, in bytes.
+    pub offset: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// A run of whole records.
@@ -46,6 +99,8 @@ pub struct Chunk {
     pub data: Vec<u8>,
     /// The records, in order.
     pub records: Vec<RecordSpan>,
+    /// Records that could not be taken, in order; none of them is in `records`.
+    pub rejects: Vec<Reject>,
     /// Line of the file, from 1, on which `data` begins.
     pub first_line: u64,
     /// Offset in the file at which `data` begins, in bytes.
@@ -53,9 +108,14 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// The content of a field, unquoted.
+    /// The content of a field, without its quotes.
     pub fn field(&self, span: FieldSpan) -> Cow<'_, [u8]> {
-        csv::unquote(&self.data[span.start as usize..span.end as usize], span.quoted)
+        let raw = &self.data[span.start as usize..span.end as usize];
+        match span.form {
+            FieldForm::Plain => Cow::Borrowed(raw),
+            FieldForm::Quoted => csv::unquote(raw, true),
+            FieldForm::Json => json::content(raw),
+        }
     }
 
     /// Line of the file, from 1, on which the byte at `position` of the chunk stands.

@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::csv::{CsvLayout, fields, unquote};
-use super::reader::{ChunkReader, Limits};
+use super::decode::Bytes;
+use super::reader::{ChunkReader, Limits, read_some};
+use super::{FieldForm, FieldSpan, Layout, LineLayout};
 
 /// Columns by name, as command line and configuration give them.
 #[derive(Debug, Clone)]
@@ -19,20 +21,24 @@ pub struct ColumnNames {
     pub label: String,
     /// Whether a label column that exists already is overwritten.
     pub overwrite: bool,
+    /// Whether the first line is a record, so that columns go by number.
+    pub no_header: bool,
 }
 
 /// A CSV whose header has been read.
 pub struct CsvInput {
     /// The rest, in chunks.
-    pub reader: ChunkReader<Box<dyn Read + Send>>,
-    /// The header's own bytes, a byte order mark included, the line terminator not.
+    pub reader: ChunkReader<Bytes>,
+    /// The header's own bytes, a byte order mark included, the line terminator not. Without a header, the mark.
     pub header: Vec<u8>,
-    /// The header's fields, unquoted.
+    /// The header's fields, unquoted; without a header, the columns' numbers.
     pub names: Vec<String>,
     /// What ends the header's line, and any last line that lacks an end of its own.
     pub newline: &'static [u8],
     /// Where the columns are.
     pub layout: CsvLayout,
+    /// Whether the delimiter was told by the header.
+    pub sniffed: bool,
 }
 
 /// Where an input comes from.
@@ -66,7 +72,7 @@ impl Source {
     ///
     /// # Errors
     /// When the file cannot be opened.
-    pub fn open(&self) -> Result<(Box<dyn Read + Send>, Option<u64>)> {
+    pub fn open(&self) -> Result<(Bytes, Option<u64>)> {
         match self {
             Self::Stdin => Ok((Box::new(io::stdin()), None)),
             Self::File(path) => {
@@ -84,56 +90,125 @@ impl Source {
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads the header of a CSV and finds the columns.
+/// What may stand between fields when nothing is said about it.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// The beginning of a CSV: enough to hold its header.
+struct Start {
+    data: Vec<u8>,
+    /// Where the first record begins, behind a byte order mark and empty lines.
+    from: usize,
+    ended: bool,
+}
+
+impl Start {
+    fn read(bytes: &mut Bytes, limits: Limits) -> Result<Self> {
+        let mut start = Self { data: Vec::new(), from: 0, ended: false };
+        loop {
+            start.ended = read_some(bytes, &mut start.data).context("cannot be read")? == 0;
+            start.from = if start.data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+            while matches!(start.data.get(start.from), Some(b'\n' | b'\r')) {
+                start.from += 1;
+            }
+            // Whatever the delimiter is: with a wrong one a quoted field may not end, with the right one it does.
+            if start.ended || DELIMITERS.iter().all(|&delimiter| start.header(delimiter).is_some()) {
+                return Ok(start);
+            }
+            if start.data.len() > limits.record_bytes {
+                return Ok(start);
+            }
+        }
+    }
+
+    fn header(&self, delimiter: u8) -> Option<(Vec<FieldSpan>, super::RecordSpan)> {
+        fields(&self.data, self.from, delimiter, self.ended)
+    }
+
+    fn names(&self, spans: &[FieldSpan]) -> Vec<String> {
+        spans
+            .iter()
+            .map(|span| {
+                unquote(&self.data[span.start as usize..span.end as usize], span.form == FieldForm::Quoted)
+            })
+            .map(|name| String::from_utf8_lossy(&name).trim().to_owned())
+            .collect()
+    }
+
+    /// The one delimiter that makes a header of the first line, if a comma does not and no other one does.
+    fn sniff(&self, columns: &ColumnNames) -> Option<u8> {
+        let fits = |delimiter: u8| {
+            let names = self.header(delimiter).map(|(spans, _)| self.names(&spans)).unwrap_or_default();
+            names.len() > 1
+                && names.contains(&columns.message)
+                && columns.source.as_ref().is_none_or(|source| names.contains(source))
+        };
+        let mut fitting = DELIMITERS.into_iter().filter(|&delimiter| fits(delimiter));
+        match (fitting.next(), fitting.next()) {
+            (Some(delimiter), None) if delimiter != b',' => Some(delimiter),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the header of a CSV and finds the columns. Without a `delimiter` it is a comma, unless the header leaves no
+/// doubt that it is another one.
 ///
 /// # Errors
 /// When there is no header, a column is missing or named twice, or the label column exists already; each names
 /// the columns there are and the flag to set.
 pub fn open_csv(
-    mut reader: Box<dyn Read + Send>,
-    delimiter: u8,
+    mut reader: Bytes,
+    delimiter: Option<u8>,
     columns: &ColumnNames,
     limits: Limits,
 ) -> Result<CsvInput> {
-    let mut data = Vec::new();
-    let mut wanted = 64 << 10;
-    let (start, spans, record) = loop {
-        let missing = wanted - data.len();
-        let read = (&mut reader).take(missing as u64).read_to_end(&mut data).context("cannot be read")?;
-        let last = read < missing;
-        let mut start = if data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        while matches!(data.get(start), Some(b'\n' | b'\r')) {
-            start += 1;
-        }
-        if start == data.len() && last {
-            bail!("the file is empty: expected a header line with the columns {:?}", columns.message);
-        }
-        if let Some((spans, record)) = fields(&data, start, delimiter, last) {
-            break (start, spans, record);
-        }
-        if last || data.len() > limits.record_bytes {
-            bail!("line 1: a quote is opened in the header and never closed");
-        }
-        wanted *= 2;
+    let mut start = Start::read(&mut reader, limits)?;
+    if start.from == start.data.len() {
+        bail!("the file is empty: expected a header line with the column {:?}", columns.message);
+    }
+    let sniffed = if delimiter.is_none() && !columns.no_header { start.sniff(columns) } else { None };
+    let delimiter = delimiter.or(sniffed).unwrap_or(b',');
+    let Some((spans, record)) = start.header(delimiter) else {
+        let line = 1 + super::csv::lines_in(&start.data[..start.from]);
+        bail!("line {line}: a quote is opened in the first record and never closed");
     };
-    let names: Vec<String> = spans
-        .iter()
-        .map(|span| unquote(&data[span.start as usize..span.end as usize], span.quoted))
-        .map(|name| String::from_utf8_lossy(&name).trim().to_owned())
-        .collect();
+    let names = if columns.no_header {
+        (1..=spans.len()).map(|number| number.to_string()).collect()
+    } else {
+        start.names(&spans)
+    };
     let layout = layout(&names, delimiter, columns)?;
-    let newline: &[u8] = match &data[record.end as usize..record.next as usize] {
+    let newline: &[u8] = match &start.data[record.end as usize..record.next as usize] {
         b"\r\n" => b"\r\n",
         b"\r" => b"\r",
         _ => b"\n",
     };
-    let next = record.next as usize;
-    let line = 1 + super::csv::lines_in(&data[..next]);
-    let header = data[..record.end as usize].to_vec();
-    debug_assert!(start <= header.len());
-    data.drain(..next);
-    let reader = ChunkReader::new(reader, data, layout, limits, line, next as u64);
-    Ok(CsvInput { reader, header, names, newline, layout })
+    let (shown, next) = if columns.no_header {
+        (start.from, start.from)
+    } else {
+        (record.end as usize, record.next as usize)
+    };
+    let line = 1 + super::csv::lines_in(&start.data[..next]);
+    let header = start.data[..shown].to_vec();
+    start.data.drain(..next);
+    let reader = ChunkReader::new(reader, start.data, Layout::Csv(layout), limits, line, next as u64);
+    Ok(CsvInput { reader, header, names, newline, layout, sniffed: sniffed.is_some() })
+}
+
+/// Opens lines: NDJSON or plain text. The byte order mark, which belongs to no record, is given back.
+///
+/// # Errors
+/// When the beginning cannot be read.
+pub fn open_lines(
+    mut reader: Bytes,
+    layout: LineLayout,
+    limits: Limits,
+) -> Result<(ChunkReader<Bytes>, &'static [u8])> {
+    let mut data = Vec::new();
+    read_some(&mut reader, &mut data).context("cannot be read")?;
+    let mark = if data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK } else { b"" };
+    data.drain(..mark.len());
+    Ok((ChunkReader::new(reader, data, Layout::Lines(layout), limits, 1, mark.len() as u64), mark))
 }
 
 fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvLayout> {
@@ -152,16 +227,21 @@ fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvL
     Ok(CsvLayout { delimiter, fields: names.len(), message, source, label: existing })
 }
 
+/// The column of this name, or, where no column has it, of this number.
 fn find(names: &[String], wanted: &str, flag: &str) -> Result<usize> {
-    let mut places = names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(index, _)| index);
-    match (places.next(), places.next()) {
-        (Some(index), None) => Ok(index),
-        (Some(_), Some(_)) => {
-            bail!("the column {wanted:?} is there more than once: name another with {flag}")
-        }
-        (None, _) => {
-            let there = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-            bail!("no column {wanted:?}; the columns are {there}: name the right one with {flag}")
-        }
+    let places: Vec<usize> =
+        names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(index, _)| index).collect();
+    if let [first, second, ..] = places[..] {
+        bail!(
+            "the column {wanted:?} is there more than once: give its number ({} or {}) with {flag}",
+            first + 1,
+            second + 1
+        );
     }
+    let number = wanted.parse().ok().filter(|number| (1..=names.len()).contains(number));
+    if let Some(index) = places.first().copied().or_else(|| number.map(|number| number - 1)) {
+        return Ok(index);
+    }
+    let there = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    bail!("no column {wanted:?}; the columns are {there}: name the right one with {flag}")
 }

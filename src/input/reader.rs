@@ -1,73 +1,103 @@
 //! Reading a file in chunks that end where a record ends.
 
 use anyhow::{Context, Result, bail};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::ops::Range;
 
-use super::csv::{CsvLayout, Scan, lines_in};
-use super::{Chunk, RecordSpan};
+use super::csv::{Scan, lines_in};
+use super::{Chunk, Layout, RecordSpan, Reject};
 
-/// Bounds on what is held in memory.
+/// What becomes of a record that cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BadRows {
+    /// It ends the run.
+    #[default]
+    Fail,
+    /// It is set aside, and the run goes on.
+    Skip,
+}
+
+/// Bounds on what is held in memory, and how to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Size a chunk is filled to, in bytes.
     pub chunk_bytes: usize,
     /// Longest record, in bytes; an unclosed quote cannot swallow more.
     pub record_bytes: usize,
+    /// What becomes of a record that cannot be taken.
+    pub bad_rows: BadRows,
+    /// Give out records as they come, without waiting for a chunk to fill.
+    pub live: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { chunk_bytes: 1 << 20, record_bytes: 16 << 20 }
+        Self { chunk_bytes: 1 << 20, record_bytes: 16 << 20, bad_rows: BadRows::Fail, live: false }
     }
 }
+
+/// What a live stream is asked for at a time, in bytes.
+const LIVE_BYTES: usize = 64 << 10;
 
 /// Cuts a stream into [`Chunk`]s.
 pub struct ChunkReader<R> {
     reader: R,
-    layout: CsvLayout,
+    layout: Layout,
     limits: Limits,
     /// Read, and not yet given out.
     carry: Vec<u8>,
     line: u64,
     offset: u64,
     ended: bool,
+    /// Inside a line that was too long: what is left of it is passed over.
+    passing: bool,
 }
 
 impl<R: Read> ChunkReader<R> {
     /// Reads on in `reader`, of which `carry` was already read. The carry begins on `line` (from 1), `offset`
     /// bytes into the file.
-    pub fn new(reader: R, carry: Vec<u8>, layout: CsvLayout, limits: Limits, line: u64, offset: u64) -> Self {
-        Self { reader, layout, limits, carry, line, offset, ended: false }
+    pub fn new(reader: R, carry: Vec<u8>, layout: Layout, limits: Limits, line: u64, offset: u64) -> Self {
+        Self { reader, layout, limits, carry, line, offset, ended: false, passing: false }
     }
 
     /// The next chunk; nothing at the end.
     ///
     /// # Errors
-    /// When reading fails, a record has another number of fields than the header, a quote is never closed, or a
-    /// record is longer than allowed; the message names line and remedy.
+    /// When reading fails, or a record cannot be taken and bad rows are not skipped: it has another number of
+    /// fields than the header, a quote is never closed, it is longer than allowed, or it is no JSON object. The
+    /// message names line and remedy.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let mut wanted = self.limits.chunk_bytes;
         loop {
-            self.fill(wanted)?;
-            if self.carry.is_empty() {
+            if !self.limits.live {
+                self.fill(wanted)?;
+            }
+            if self.passing {
+                self.pass_over();
+            }
+            let mut chunk = Chunk {
+                first_line: self.line,
+                offset: self.offset,
+                records: Vec::with_capacity(self.carry.len() / 64),
+                ..Chunk::default()
+            };
+            let end = self.scan(&mut chunk.records, &mut chunk.rejects)?;
+            if end > 0 {
+                let rest = self.carry[end..].to_vec();
+                chunk.data = std::mem::replace(&mut self.carry, rest);
+                chunk.data.truncate(end);
+                self.line += lines_in(&chunk.data);
+                self.offset += chunk.data.len() as u64;
+                return Ok(Some(chunk));
+            }
+            if self.ended {
                 return Ok(None);
             }
-            let mut records = Vec::with_capacity(self.carry.len() / 64);
-            let end = self.scan(&mut records)?;
-            if end == 0 {
-                if self.carry.len() > self.limits.record_bytes {
-                    self.fail_too_long()?;
-                }
-                wanted = self.carry.len() * 2;
-                continue;
+            if self.limits.live {
+                self.read_some()?;
+            } else {
+                wanted = self.limits.chunk_bytes.max(self.carry.len() * 2);
             }
-            let rest = self.carry[end..].to_vec();
-            let mut data = std::mem::replace(&mut self.carry, rest);
-            data.truncate(end);
-            let chunk = Chunk { first_line: self.line, offset: self.offset, records, data };
-            self.line += lines_in(&chunk.data);
-            self.offset += chunk.data.len() as u64;
-            return Ok(Some(chunk));
         }
     }
 
@@ -83,43 +113,98 @@ impl<R: Read> ChunkReader<R> {
         Ok(())
     }
 
+    /// Waits for something to come, and takes what is there.
+    fn read_some(&mut self) -> Result<()> {
+        self.ended = read_some(&mut self.reader, &mut self.carry).context("cannot be read")? == 0;
+        Ok(())
+    }
+
     /// Finds the whole records in the carry; returns where they end.
-    fn scan(&self, records: &mut Vec<RecordSpan>) -> Result<usize> {
+    fn scan(&mut self, records: &mut Vec<RecordSpan>, rejects: &mut Vec<Reject>) -> Result<usize> {
         let mut position = 0;
         while position < self.carry.len() {
+            // The same records are too long whether they came in one piece or not.
+            let too_long = |next: usize| next - position > self.limits.record_bytes;
             match self.layout.scan(&self.carry, position, self.ended) {
+                Scan::Record(RecordSpan { next, .. }) if too_long(next as usize) => {
+                    position = self.too_long(position, rejects)?;
+                }
+                Scan::Bad { next, .. } if too_long(next) => position = self.too_long(position, rejects)?,
+                Scan::Incomplete | Scan::Unclosed(_) if too_long(self.carry.len()) => {
+                    return self.too_long(position, rejects);
+                }
                 Scan::Record(span) => {
                     position = span.next as usize;
                     records.push(span);
                 }
                 Scan::Blank(next) => position = next,
                 Scan::Incomplete => break,
-                Scan::Ragged { fields, .. } => {
-                    let (line, offset) = self.place(position);
-                    let (count, header) = (plural(fields, "field"), self.layout.fields);
-                    bail!(
-                        "line {line} (byte {offset}): {count}, header has {header} \
-                         (is there a delimiter or a newline in a field that is not quoted?)"
-                    );
+                Scan::Bad { next, reason } => {
+                    position = self.reject(position..next, next, reason, rejects)?;
                 }
-                Scan::Unclosed(quote) => return self.fail_unclosed(quote),
+                Scan::Unclosed(quote) => position = self.unclosed(position, quote, rejects)?,
             }
         }
         Ok(position)
     }
 
-    fn fail_unclosed<T>(&self, quote: usize) -> Result<T> {
-        let (line, offset) = self.place(quote);
-        bail!("line {line} (byte {offset}): a quote is opened here and never closed");
+    /// Sets the record at `place` aside, or fails; returns where the next one begins.
+    #[allow(clippy::cast_possible_truncation)] // a chunk holds less than 4 GiB
+    fn reject(
+        &self,
+        place: Range<usize>,
+        next: usize,
+        reason: String,
+        rejects: &mut Vec<Reject>,
+    ) -> Result<usize> {
+        let (line, offset) = self.place(place.start);
+        if self.limits.bad_rows == BadRows::Fail {
+            bail!("line {line} (byte {offset}): {reason}");
+        }
+        let (start, end, next_start) = (place.start as u32, place.end as u32, next as u32);
+        rejects.push(Reject { start, end, next: next_start, line, offset, reason });
+        Ok(next)
     }
 
-    fn fail_too_long(&self) -> Result<()> {
-        let (line, offset) = self.place(0);
-        bail!(
-            "line {line} (byte {offset}): the record is longer than {} bytes: is a quote left open? \
-             (--max-record-bytes sets the limit)",
+    /// Gives up the line on which a record with an open quote begins. What follows may be sound.
+    fn unclosed(&self, start: usize, quote: usize, rejects: &mut Vec<Reject>) -> Result<usize> {
+        let (line, offset) = self.place(quote);
+        if self.limits.bad_rows == BadRows::Fail {
+            bail!("line {line} (byte {offset}): a quote is opened here and never closed");
+        }
+        let next = line_end(&self.carry, start, true).unwrap_or(self.carry.len());
+        let reason = format!("a quote is opened at line {line}, byte {offset}, and never closed");
+        self.reject(start..next, next, reason, rejects)
+    }
+
+    /// Gives up the first line of a record that is longer than allowed, of which no more is kept than may be.
+    fn too_long(&mut self, start: usize, rejects: &mut Vec<Reject>) -> Result<usize> {
+        let whole = line_end(&self.carry, start, self.ended);
+        // The first half of a `\r\n` stays for the second.
+        let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
+        let next = whole.unwrap_or(self.carry.len() - half);
+        let end = next.min(start + self.limits.record_bytes);
+        let mut reason = format!(
+            "the record is longer than {} bytes: is a quote left open? (--max-record-bytes sets the limit)",
             self.limits.record_bytes
         );
+        if self.limits.bad_rows == BadRows::Skip && (end < next || whole.is_none()) {
+            reason.push_str("; the end of the line is not kept");
+        }
+        self.reject(start..end, next, reason, rejects)?;
+        self.passing = whole.is_none();
+        Ok(next)
+    }
+
+    /// Drops the carry up to the end of the line.
+    fn pass_over(&mut self) {
+        let end = line_end(&self.carry, 0, self.ended);
+        let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
+        let passed = end.unwrap_or(self.carry.len() - half);
+        self.passing = end.is_none();
+        self.offset += passed as u64;
+        self.line += u64::from(end.is_some());
+        self.carry.drain(..passed);
     }
 
     /// Line and offset in the file of a position in the carry.
@@ -128,7 +213,26 @@ impl<R: Read> ChunkReader<R> {
     }
 }
 
-/// `1 field`, `3 fields`.
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+/// Waits for something to come, and appends what is there; returns how many bytes, 0 at the end.
+pub(super) fn read_some(reader: &mut impl Read, data: &mut Vec<u8>) -> std::io::Result<usize> {
+    let held = data.len();
+    data.resize(held + LIVE_BYTES, 0);
+    let read = loop {
+        match reader.read(&mut data[held..]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    data.truncate(held + *read.as_ref().unwrap_or(&0));
+    read
+}
+
+/// Behind the first line terminator from `start` on; nothing while a `\n` may yet follow a `\r`.
+fn line_end(data: &[u8], start: usize, last: bool) -> Option<usize> {
+    let found = start + memchr::memchr2(b'\n', b'\r', &data[start..])?;
+    match (data[found], data.get(found + 1)) {
+        (b'\r', Some(b'\n')) => Some(found + 2),
+        (b'\r', None) if !last => None,
+        _ => Some(found + 1),
+    }
 }

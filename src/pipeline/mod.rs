@@ -11,6 +11,7 @@
 //! encoder, each once. Rows are worked on in parallel without a lock, because the table only changes between two
 //! steps. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
 
+mod row;
 mod table;
 mod write;
 
@@ -24,12 +25,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use crate::cascade::{Cascade, LlmTurn, Path};
 use crate::input::{Chunk, ChunkReader};
 use crate::llm::{Llm, Ticket};
-use crate::output::Output;
 use crate::progress::Progress;
 use crate::record::{Reason, Stage, Verdict};
 use crate::template;
+pub use row::{EXPLAINED, RowFormat, Shape, header, text_header};
 use table::{Key, KeyMap, Table};
-pub use write::{RowFormat, Tally, header};
+pub use write::{Destination, Tally};
 
 /// How a run works.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +89,7 @@ impl<'a> Pipeline<'a> {
     pub fn run<R: Read + Send>(
         &self,
         mut reader: ChunkReader<R>,
-        output: &mut Output,
+        output: &mut Destination<'_>,
         format: &RowFormat,
         progress: &mut Progress,
     ) -> Result<Tally> {

@@ -1,71 +1,30 @@
 //! The writer's side: rows with their labels, in order, and the count of them.
 
 use anyhow::{Result, bail};
-use std::borrow::Cow;
 
+use super::row::RowFormat;
 use super::{Classified, Owed};
 use crate::cascade::Cascade;
-use crate::input::{Chunk, RecordSpan, csv};
+use crate::input::Chunk;
 use crate::llm::{Answer, Llm};
-use crate::output::Output;
+use crate::output::{Output, Rejects};
 use crate::progress::Progress;
-use crate::record::{Labels, Reason, Stage, Verdict};
+use crate::record::{Reason, Stage, Verdict};
 
-/// How a row is written.
+/// Where a run's rows go.
 #[derive(Debug)]
-pub struct RowFormat {
-    delimiter: u8,
-    newline: &'static [u8],
-    /// Each label as a CSV field.
-    cells: Vec<Vec<u8>>,
-    explain: bool,
-    overwrite: bool,
+pub struct Destination<'a> {
+    /// The classified rows.
+    pub output: Output,
+    /// The records that could not be taken.
+    pub rejects: Option<&'a mut Rejects>,
+    /// Hand on each chunk at once, for a reader who waits.
+    pub live: bool,
 }
 
-impl RowFormat {
-    /// Rows of the input's own bytes with the label behind, or, with `overwrite`, in the column that is there.
-    /// `newline` ends a last record that has no end of its own.
-    pub fn new(
-        labels: &Labels,
-        delimiter: u8,
-        newline: &'static [u8],
-        explain: bool,
-        overwrite: bool,
-    ) -> Self {
-        let cells =
-            labels.names().iter().map(|name| csv::quote(name.as_bytes(), delimiter).into_owned()).collect();
-        Self { delimiter, newline, cells, explain, overwrite }
-    }
-
-    fn row(
-        &self,
-        chunk: &Chunk,
-        record: &RecordSpan,
-        verdict: &Verdict,
-        cascade: &Cascade,
-        out: &mut Vec<u8>,
-    ) {
-        let (start, end) = (record.start as usize, record.end as usize);
-        let cell = &self.cells[usize::from(verdict.label)];
-        if self.overwrite {
-            out.extend_from_slice(&chunk.data[start..record.label.start as usize]);
-            out.extend_from_slice(cell);
-            out.extend_from_slice(&chunk.data[record.label.end as usize..end]);
-        } else {
-            out.extend_from_slice(&chunk.data[start..end]);
-            out.push(self.delimiter);
-            out.extend_from_slice(cell);
-        }
-        if self.explain {
-            let reason = cascade.explain(verdict);
-            let confidence = format!("{:.4}", verdict.confidence);
-            for cell in [verdict.stage.name(), &confidence, &reason] {
-                out.push(self.delimiter);
-                out.extend_from_slice(&csv::quote(cell.as_bytes(), self.delimiter));
-            }
-        }
-        let terminator = &chunk.data[end..record.next as usize];
-        out.extend_from_slice(if terminator.is_empty() { self.newline } else { terminator });
+impl From<Output> for Destination<'_> {
+    fn from(output: Output) -> Self {
+        Self { output, rejects: None, live: false }
     }
 }
 
@@ -86,12 +45,26 @@ pub struct Tally {
     pub unanswered_rows: u64,
     /// The same by reason, in the order of [`Unanswered::ALL`](crate::llm::Unanswered::ALL).
     pub unanswered: [u64; 4],
+    /// Records that could not be taken.
+    pub rejects: u64,
 }
 
 impl Tally {
     /// Nothing counted, for this many labels.
     pub fn new(labels: usize) -> Self {
         Self { labels: vec![0; labels], ..Self::default() }
+    }
+
+    /// Adds the counts of another run over the same labels.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.templates += other.templates;
+        self.owed_rows += other.owed_rows;
+        self.unanswered_rows += other.unanswered_rows;
+        self.rejects += other.rejects;
+        self.unanswered.iter_mut().zip(other.unanswered).for_each(|(sum, rows)| *sum += rows);
+        self.stages.iter_mut().zip(other.stages).for_each(|(sum, rows)| *sum += rows);
+        self.labels.iter_mut().zip(&other.labels).for_each(|(sum, rows)| *sum += rows);
     }
 
     fn count(&mut self, verdict: &Verdict) {
@@ -111,7 +84,7 @@ pub(super) fn write_chunk(
     cascade: &Cascade,
     llm: Option<&Llm>,
     format: &RowFormat,
-    output: &mut Output,
+    destination: &mut Destination<'_>,
     tally: &mut Tally,
     progress: &mut Progress,
 ) -> Result<()> {
@@ -133,21 +106,60 @@ pub(super) fn write_chunk(
     }
     let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
     let mut copied = 0;
+    let mut gaps = Gaps { chunk: &chunk, rejects: 0 };
     for (record, verdict) in chunk.records.iter().zip(&verdicts) {
-        // Blank lines between records.
-        piece.extend_from_slice(&chunk.data[copied..record.start as usize]);
+        gaps.copy(copied, record.start as usize, destination, &mut piece)?;
         format.row(&chunk, record, verdict, cascade, &mut piece);
         copied = record.next as usize;
         tally.count(verdict);
         if piece.len() >= PIECE {
-            output.write(&piece)?;
+            destination.output.write(&piece)?;
             piece.clear();
         }
     }
-    piece.extend_from_slice(&chunk.data[copied..]);
-    output.write(&piece)?;
+    gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
+    destination.output.write(&piece)?;
+    tally.rejects += chunk.rejects.len() as u64;
+    if destination.live {
+        destination.output.flush()?;
+        if let Some(rejects) = destination.rejects.as_deref_mut() {
+            rejects.flush()?;
+        }
+    }
     progress.advance(chunk.records.len() as u64, chunk.data.len() as u64);
     Ok(())
+}
+
+/// What stands between records: blank lines, which are kept, and rejected records, which go elsewhere.
+struct Gaps<'a> {
+    chunk: &'a Chunk,
+    /// Rejects that were written.
+    rejects: usize,
+}
+
+impl Gaps<'_> {
+    fn copy(
+        &mut self,
+        mut from: usize,
+        to: usize,
+        destination: &mut Destination<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let data = &self.chunk.data;
+        while let Some(reject) = self.chunk.rejects.get(self.rejects)
+            && (reject.start as usize) < to
+        {
+            let (start, next) = (reject.start as usize, reject.next as usize);
+            out.extend_from_slice(&data[from..start]);
+            if let Some(rejects) = destination.rejects.as_deref_mut() {
+                rejects.write(reject, &data[start..reject.end as usize])?;
+            }
+            self.rejects += 1;
+            from = next;
+        }
+        out.extend_from_slice(&data[from..to]);
+        Ok(())
+    }
 }
 
 fn answered(answer: Answer, owed: &Owed) -> Verdict {
@@ -161,15 +173,4 @@ fn answered(answer: Answer, owed: &Owed) -> Verdict {
         }
         Answer::Failed(_) | Answer::Unasked => owed.fallback,
     }
-}
-
-/// The header with the new columns.
-pub fn header(raw: &[u8], columns: &[&str], delimiter: u8, newline: &[u8]) -> Vec<u8> {
-    let mut line = raw.to_vec();
-    for column in columns {
-        line.push(delimiter);
-        line.extend_from_slice(&Cow::into_owned(csv::quote(column.as_bytes(), delimiter)));
-    }
-    line.extend_from_slice(newline);
-    line
 }

@@ -1,9 +1,8 @@
-//! Output: whole or not at all.
-//!
-//! A regular file is written beside its final place and renamed over it when every byte is on the disk; whatever
-//! happens before that leaves the old file as it was. Standard output, pipes and devices are written as they are.
+//! A file that is whole or not there.
 
 use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,101 +14,42 @@ static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Removes the unfinished output files. For a process that is about to end by a signal.
 pub fn remove_unfinished() {
-    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in unfinished.drain(..) {
         let _ = std::fs::remove_file(path);
     }
+    // Never unlocked: another thread must not begin a file while the process ends.
+    std::mem::forget(unfinished);
 }
 
-/// Where a run writes.
+/// What a file is made of.
 #[derive(Debug)]
-pub enum Output {
-    /// Standard output, a pipe or a device.
-    Stream(StreamOutput),
-    /// A file that appears when it is finished.
-    File(AtomicFile),
-    /// Nowhere, for a dry run.
-    Nothing,
-}
-
-/// An open stream; the name is for errors.
-pub struct StreamOutput {
-    name: String,
-    stream: Box<dyn Write + Send>,
-}
-
-impl std::fmt::Debug for StreamOutput {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("StreamOutput").field(&self.name).finish()
-    }
-}
-
-impl Output {
-    /// Opens `path` for writing; nothing or `-` is standard output.
-    ///
-    /// # Errors
-    /// When the file cannot be made.
-    pub fn create(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            return Ok(Self::Stream(StreamOutput {
-                name: "standard output".to_owned(),
-                stream: Box::new(io::stdout()),
-            }));
-        };
-        // A link to a file is followed: the file it points to is replaced, the link stays.
-        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match std::fs::metadata(&target) {
-            Ok(found) if found.is_dir() => {
-                crate::usage!("{}: is a folder, expected a file to write", path.display())
-            }
-            Ok(found) if !found.is_file() => {
-                let file =
-                    File::options().write(true).open(path).with_context(|| path.display().to_string())?;
-                Ok(Self::Stream(StreamOutput { name: path.display().to_string(), stream: Box::new(file) }))
-            }
-            _ => Ok(Self::File(AtomicFile::create(&target)?)),
-        }
-    }
-
-    /// Writes all of `bytes`.
-    ///
-    /// # Errors
-    /// When the system refuses; the error names the output.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::Stream(output) => output.stream.write_all(bytes).with_context(|| output.name.clone()),
-            Self::File(file) => file.write(bytes),
-            Self::Nothing => Ok(()),
-        }
-    }
-
-    /// Makes the output final.
-    ///
-    /// # Errors
-    /// When what was written does not reach the disk, or the file cannot be renamed.
-    pub fn finish(self) -> Result<()> {
-        match self {
-            Self::Stream(mut output) => output.stream.flush().with_context(|| output.name.clone()),
-            Self::File(file) => file.commit(),
-            Self::Nothing => Ok(()),
-        }
-    }
+enum Content {
+    Plain(File),
+    Gzip(GzEncoder<File>),
 }
 
 /// A file that takes its place only when it is complete. Dropped before, it leaves nothing behind.
 #[derive(Debug)]
 pub struct AtomicFile {
-    file: File,
+    file: Content,
     unfinished: TempPath,
     path: PathBuf,
 }
 
 impl AtomicFile {
-    /// Begins a file that will be `path`, in the same folder.
+    /// Begins a file that will be `path`, in the same folder; one whose name ends in `.gz` is compressed.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When the folder cannot be written, or the name asks for a compression there is not.
     pub fn create(path: &Path) -> Result<Self> {
+        let ends_in = |wanted: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
+        if ["zst", "bz2", "xz", "zip"].into_iter().any(ends_in) {
+            crate::usage!("{}: output is written plain or as .gz: name it so", path.display());
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Held while the file is made, so that a signal finds it on the list or not made at all.
+        let mut unfinished_files = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
         let temporary = tempfile::Builder::new()
             .prefix(".logclass-")
             .suffix(".tmp")
@@ -118,12 +58,21 @@ impl AtomicFile {
             .with_context(|| format!("{}: cannot write into its folder", path.display()))?;
         keep_permissions(&temporary, path);
         let (file, unfinished) = temporary.into_parts();
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(unfinished.to_path_buf());
+        unfinished_files.push(unfinished.to_path_buf());
+        let file = if ends_in("gz") {
+            Content::Gzip(GzEncoder::new(file, Compression::default()))
+        } else {
+            Content::Plain(file)
+        };
         Ok(Self { file, unfinished, path: path.to_owned() })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).with_context(|| self.path.display().to_string())
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.file {
+            Content::Plain(file) => file.write_all(bytes),
+            Content::Gzip(file) => file.write_all(bytes),
+        }
+        .with_context(|| self.path.display().to_string())
     }
 
     /// Puts the file in its place.
@@ -132,7 +81,11 @@ impl AtomicFile {
     /// When it does not reach the disk or cannot be renamed; the old file is then untouched.
     pub fn commit(self) -> Result<()> {
         let context = || self.path.display().to_string();
-        self.file.sync_all().with_context(context)?;
+        let file = match self.file {
+            Content::Plain(file) => file,
+            Content::Gzip(file) => file.finish().with_context(context)?,
+        };
+        file.sync_all().with_context(context)?;
         let unfinished = self.unfinished.to_path_buf();
         self.unfinished.persist(&self.path).map_err(|error| error.error).with_context(context)?;
         UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != unfinished);

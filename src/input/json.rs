@@ -1,0 +1,173 @@
+//! NDJSON: an object a line, in which fields are found by path and everything else is left alone.
+//!
+//! `log.message` is the field `message` of the object `log`, or a field whose name is `log.message` as it stands.
+//! `serde_json` checks the whole line; what we add to it is where in the line the values stand.
+
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{FieldForm, FieldSpan, RecordSpan};
+
+/// Which fields matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonLayout {
+    /// Path of the message.
+    pub message: String,
+    /// Path of the source; an object without it has no source.
+    pub source: Option<String>,
+    /// Name of the field to add.
+    pub label: String,
+    /// Whether a label that is there already is overwritten.
+    pub overwrite: bool,
+    /// Further names that must not be there, because they will be added.
+    pub added: &'static [&'static str],
+}
+
+impl JsonLayout {
+    /// Finds the fields of the object in `line`, which stands at `start` of its chunk.
+    ///
+    /// # Errors
+    /// Why the line cannot be taken.
+    pub fn read(&self, line: &[u8], start: u32) -> Result<RecordSpan, String> {
+        let source = self.source.as_deref().unwrap_or("");
+        let mut paths = vec![self.message.as_str(), source, self.label.as_str()];
+        paths.extend(self.added);
+        let found = fields(line, &paths).map_err(|error| format!("no JSON object: {error}"))?;
+        let span = |index: usize| found[index].map_or_else(FieldSpan::default, |raw| place(line, raw, start));
+        if found[0].is_none() {
+            return Err(format!("no field {:?} (--message-column names another)", self.message));
+        }
+        if found[2].is_some() && !self.overwrite {
+            return Err(format!(
+                "there is a field {:?} already: overwrite it with --overwrite, or name another with --label-column",
+                self.label
+            ));
+        }
+        if let Some(index) = found[3..].iter().position(Option::is_some) {
+            return Err(format!(
+                "there is a field {:?} already: --explain would add another",
+                self.added[index]
+            ));
+        }
+        let source = if self.source.is_some() { span(1) } else { FieldSpan::default() };
+        Ok(RecordSpan { message: span(0), source, label: span(2), ..RecordSpan::default() })
+    }
+}
+
+/// Where `raw`, a part of `line`, stands in the chunk.
+#[allow(clippy::cast_possible_truncation)] // a chunk holds less than 4 GiB
+fn place(line: &[u8], raw: &str, start: u32) -> FieldSpan {
+    let from = start + (raw.as_ptr().addr() - line.as_ptr().addr()) as u32;
+    FieldSpan { start: from, end: from + raw.len() as u32, form: FieldForm::Json }
+}
+
+/// The raw values at `paths` in the object that is all of `line`; an empty path finds nothing.
+fn fields<'de>(line: &'de [u8], paths: &[&str]) -> serde_json::Result<Vec<Option<&'de str>>> {
+    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let found = Paths(paths).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(found)
+}
+
+struct Paths<'a>(&'a [&'a str]);
+
+impl<'de> DeserializeSeed<'de> for Paths<'_> {
+    type Value = Vec<Option<&'de str>>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Paths<'_> {
+    type Value = Vec<Option<&'de str>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = vec![None; self.0.len()];
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key.is_empty() || !self.0.iter().any(|path| path.starts_with(&*key)) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let raw = map.next_value::<&'de RawValue>()?.get();
+            for (slot, path) in found.iter_mut().zip(self.0) {
+                let Some(rest) = path.strip_prefix(&*key) else { continue };
+                if rest.is_empty() {
+                    *slot = Some(raw);
+                } else if let Some(rest) = rest.strip_prefix('.')
+                    && raw.starts_with('{')
+                    && let Ok(inner) = fields(raw.as_bytes(), &[rest])
+                    && inner[0].is_some()
+                {
+                    *slot = inner[0];
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A value as a text to classify: a string's content, an array of bytes as the bytes it lists (so journald writes
+/// what is not UTF-8), nothing for `null`, and anything else as it is written.
+pub fn content(raw: &[u8]) -> Cow<'_, [u8]> {
+    match raw.first() {
+        Some(b'"') => {
+            let inner = raw.get(1..raw.len() - 1).unwrap_or_default();
+            if memchr::memchr(b'\\', inner).is_none() {
+                return Cow::Borrowed(inner);
+            }
+            // Half of a surrogate pair is no text; the message is then taken as it is written.
+            serde_json::from_slice::<String>(raw)
+                .map_or(Cow::Borrowed(inner), |text| Cow::Owned(text.into_bytes()))
+        }
+        Some(b'[') => serde_json::from_slice::<Vec<u8>>(raw).map_or(Cow::Borrowed(raw), Cow::Owned),
+        Some(b'n') => Cow::Borrowed(b""),
+        _ => Cow::Borrowed(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(line: &str, path: &str) -> Option<String> {
+        let found = fields(line.as_bytes(), &[path]).unwrap()[0]?;
+        Some(String::from_utf8(content(found.as_bytes()).into_owned()).unwrap())
+    }
+
+    #[test]
+    fn a_path_leads_into_objects_and_names_with_dots_are_found_as_they_stand() {
+        assert_eq!(message(r#"{"log":{"message":"a\nb"}}"#, "log.message").as_deref(), Some("a\nb"));
+        assert_eq!(message(r#"{"log.message":"x"}"#, "log.message").as_deref(), Some("x"));
+        assert_eq!(message(r#"{"a.b":{"c":{"d":1.50}}}"#, "a.b.c.d").as_deref(), Some("1.50"));
+        assert_eq!(message(r#"{"log":"text"}"#, "log.message"), None);
+        assert_eq!(message(r#"{"logs":{"message":1}}"#, "log.message"), None);
+        assert_eq!(message(r#"{"\u006dsg":"found"}"#, "msg").as_deref(), Some("found"));
+    }
+
+    #[test]
+    fn values_of_any_kind_become_a_text() {
+        assert_eq!(message(r#"{"m":[104,105]}"#, "m").as_deref(), Some("hi"));
+        assert_eq!(message(r#"{"m":["a"]}"#, "m").as_deref(), Some(r#"["a"]"#));
+        assert_eq!(message(r#"{"m":null}"#, "m").as_deref(), Some(""));
+        assert_eq!(message(r#"{"m":"\ud800"}"#, "m").as_deref(), Some("\\ud800"));
+        assert_eq!(message(r#"{"m":"say \"x\""}"#, "m").as_deref(), Some("say \"x\""));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for line in ["", "1", "[]", "{", "{}x", "{\"a\":}", "{\"a\":1,}", "nul"] {
+            assert!(fields(line.as_bytes(), &["a"]).is_err(), "{line}");
+        }
+        assert!(fields(b"{\"a\":\"\xff\"}", &["a"]).is_err());
+        assert!(fields("[".repeat(100_000).as_bytes(), &["a"]).is_err());
+        let deep = format!("{{\"x\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let _ = fields(deep.as_bytes(), &["a"]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Output: whole or not at all.
+//!
+//! A regular file is written beside its final place and renamed over it when every byte is on the disk; whatever
+//! happens before that leaves the old file as it was. Standard output, pipes and devices are written as they are.
+
+mod atomic;
+mod rejects;
+
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+pub use atomic::{AtomicFile, remove_unfinished};
+pub use rejects::Rejects;
+
+/// Where a run writes.
+#[derive(Debug)]
+pub enum Output {
+    /// Standard output, a pipe or a device.
+    Stream(StreamOutput),
+    /// A file that appears when it is finished.
+    File(AtomicFile),
+    /// Nowhere, for a dry run.
+    Nothing,
+}
+
+/// An open stream; the name is for errors.
+pub struct StreamOutput {
+    name: String,
+    stream: Box<dyn Write + Send>,
+}
+
+impl std::fmt::Debug for StreamOutput {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("StreamOutput").field(&self.name).finish()
+    }
+}
+
+impl Output {
+    /// Opens `path` for writing; nothing or `-` is standard output.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn create(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path.filter(|path| !is_stdout(path)) else {
+            return Ok(Self::stream(io::stdout(), "standard output"));
+        };
+        // A link to a file is followed: the file it points to is replaced, the link stays.
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match std::fs::metadata(&target) {
+            Ok(found) if found.is_dir() => {
+                crate::usage!("{}: is a folder, expected a file to write", path.display())
+            }
+            Ok(found) if !found.is_file() => {
+                let file =
+                    File::options().write(true).open(path).with_context(|| path.display().to_string())?;
+                Ok(Self::stream(file, &path.display().to_string()))
+            }
+            _ => Ok(Self::File(AtomicFile::create(&target)?)),
+        }
+    }
+
+    /// Writes to `stream`, which errors call `name`.
+    pub fn stream(stream: impl Write + Send + 'static, name: &str) -> Self {
+        Self::Stream(StreamOutput { name: name.to_owned(), stream: Box::new(stream) })
+    }
+
+    /// Hands on what is held back.
+    ///
+    /// # Errors
+    /// When the system refuses; the error names the output.
+    pub fn flush(&mut self) -> Result<()> {
+        match self {
+            Self::Stream(output) => output.stream.flush().with_context(|| output.name.clone()),
+            Self::File(_) | Self::Nothing => Ok(()),
+        }
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// When the system refuses; the error names the output.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Stream(output) => output.stream.write_all(bytes).with_context(|| output.name.clone()),
+            Self::File(file) => file.write(bytes),
+            Self::Nothing => Ok(()),
+        }
+    }
+
+    /// Makes the output final.
+    ///
+    /// # Errors
+    /// When what was written does not reach the disk, or the file cannot be renamed.
+    pub fn finish(self) -> Result<()> {
+        match self {
+            Self::File(file) => file.commit(),
+            mut stream => stream.flush(),
+        }
+    }
+}
+
+/// Whether `path` is standard output. A shell may have opened it to append to a file, which opening it again by
+/// name would not.
+pub fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}

@@ -1,0 +1,62 @@
+//! The list of records that could not be taken: a CSV that says of each where it stands, why, and what it is.
+
+use anyhow::Result;
+use std::path::Path;
+
+use super::Output;
+use crate::input::{Reject, csv::quote};
+
+/// An open list.
+#[derive(Debug)]
+pub struct Rejects {
+    output: Output,
+    /// Name of the input that is being read.
+    input: String,
+}
+
+impl Rejects {
+    /// Begins the list at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let mut output = Output::create(Some(path))?;
+        output.write(b"file,line,byte,reason,record\n")?;
+        Ok(Self { output, input: String::new() })
+    }
+
+    /// The records that follow come from this input.
+    pub fn from_input(&mut self, name: &str) {
+        name.clone_into(&mut self.input);
+    }
+
+    /// Adds a record, line terminator included.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn write(&mut self, reject: &Reject, record: &[u8]) -> Result<()> {
+        let mut line = quote(self.input.as_bytes(), b',').into_owned();
+        line.extend_from_slice(format!(",{},{},", reject.line, reject.offset).as_bytes());
+        line.extend_from_slice(&quote(reject.reason.as_bytes(), b','));
+        line.push(b',');
+        line.extend_from_slice(&quote(record, b','));
+        line.push(b'\n');
+        self.output.write(&line)
+    }
+
+    /// Hands on what is held back.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn flush(&mut self) -> Result<()> {
+        self.output.flush()
+    }
+
+    /// Makes the list final.
+    ///
+    /// # Errors
+    /// When it does not reach the disk.
+    pub fn finish(self) -> Result<()> {
+        self.output.finish()
+    }
+}

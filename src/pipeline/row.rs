@@ -1,0 +1,254 @@
+//! How a row is written: the record as it came, with its label in it.
+
+use std::borrow::Cow;
+
+use crate::cascade::Cascade;
+use crate::input::{Chunk, FieldForm, FieldSpan, RecordSpan, csv};
+use crate::record::{Labels, Verdict};
+
+/// Columns that `--explain` adds.
+pub const EXPLAINED: [&str; 3] = ["label_stage", "label_confidence", "label_reason"];
+
+/// What the rows of a run look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// CSV records: their own bytes, with the label behind or in the column that is there.
+    Csv {
+        /// Byte between fields.
+        delimiter: u8,
+        /// Ends a last record that has no end of its own.
+        newline: &'static [u8],
+        /// Whether the label goes into a column that is there.
+        overwrite: bool,
+        /// Whether cells that a spreadsheet would run are made harmless.
+        safe: bool,
+    },
+    /// Objects: their own bytes, with the label as a last field or in the place of the one that is there.
+    Json {
+        /// Name of the label's field.
+        label: String,
+    },
+    /// Lines of text, as CSV.
+    TextToCsv {
+        /// Whether cells that a spreadsheet would run are made harmless.
+        safe: bool,
+    },
+    /// Lines of text, as objects.
+    TextToJson {
+        /// Name of the message's field.
+        message: String,
+        /// Name of the label's field.
+        label: String,
+    },
+}
+
+/// How a row is written.
+#[derive(Debug)]
+pub struct RowFormat {
+    shape: Shape,
+    /// Each label as it is written.
+    cells: Vec<Vec<u8>>,
+    explain: bool,
+}
+
+impl RowFormat {
+    /// Rows of `shape`; with `explain`, stage, confidence and reason behind the label.
+    pub fn new(labels: &Labels, shape: Shape, explain: bool) -> Self {
+        let cells = labels.names().iter().map(|name| cell_of(&shape, name)).collect();
+        Self { shape, cells, explain }
+    }
+
+    /// Appends the record with its verdict to `out`.
+    pub(super) fn row(
+        &self,
+        chunk: &Chunk,
+        record: &RecordSpan,
+        verdict: &Verdict,
+        cascade: &Cascade,
+        out: &mut Vec<u8>,
+    ) {
+        let (start, end, next) = (record.start as usize, record.end as usize, record.next as usize);
+        let label = self.cells[usize::from(verdict.label)].as_slice();
+        let line = &chunk.data[start..end];
+        let terminator = &chunk.data[end..next];
+        match &self.shape {
+            Shape::Csv { delimiter, newline, overwrite, safe } => {
+                let replaced = overwrite.then_some((record.label, label));
+                if *safe {
+                    safe_record(&chunk.data, start, *delimiter, replaced, out);
+                } else {
+                    replace(&chunk.data[..end], start, replaced, out);
+                }
+                if !overwrite {
+                    out.push(*delimiter);
+                    out.extend_from_slice(label);
+                }
+                self.explain_csv(verdict, cascade, *delimiter, *safe, out);
+                out.extend_from_slice(if terminator.is_empty() { newline } else { terminator });
+            }
+            Shape::Json { label: name } => {
+                // The reader saw to it that the last brace closes the object.
+                let close = memchr::memrchr(b'}', line).unwrap_or(line.len());
+                let there = record.label.end > 0;
+                replace(&chunk.data[..start + close], start, there.then_some((record.label, label)), out);
+                if !there {
+                    push_field(name, label, out);
+                }
+                self.explain_json(verdict, cascade, out);
+                out.extend_from_slice(&line[close..]);
+                out.extend_from_slice(if terminator.is_empty() { b"\n" } else { terminator });
+            }
+            Shape::TextToCsv { safe } => {
+                out.extend_from_slice(&cell(line, b',', *safe));
+                out.push(b',');
+                out.extend_from_slice(label);
+                self.explain_csv(verdict, cascade, b',', *safe, out);
+                out.push(b'\n');
+            }
+            Shape::TextToJson { message, label: name } => {
+                out.push(b'{');
+                out.extend_from_slice(&json(message));
+                out.push(b':');
+                out.extend_from_slice(&json(&String::from_utf8_lossy(line)));
+                push_field(name, label, out);
+                self.explain_json(verdict, cascade, out);
+                out.extend_from_slice(b"}\n");
+            }
+        }
+    }
+
+    fn explain_csv(
+        &self,
+        verdict: &Verdict,
+        cascade: &Cascade,
+        delimiter: u8,
+        safe: bool,
+        out: &mut Vec<u8>,
+    ) {
+        if self.explain {
+            let confidence = format!("{:.4}", verdict.confidence);
+            for text in [verdict.stage.name(), &confidence, &cascade.explain(verdict)] {
+                out.push(delimiter);
+                out.extend_from_slice(&cell(text.as_bytes(), delimiter, safe));
+            }
+        }
+    }
+
+    fn explain_json(&self, verdict: &Verdict, cascade: &Cascade, out: &mut Vec<u8>) {
+        if self.explain {
+            let [stage, confidence, reason] = EXPLAINED;
+            push_field(stage, &json(verdict.stage.name()), out);
+            push_field(confidence, format!("{:.4}", verdict.confidence).as_bytes(), out);
+            push_field(reason, &json(&cascade.explain(verdict)), out);
+        }
+    }
+}
+
+fn cell_of(shape: &Shape, name: &str) -> Vec<u8> {
+    match shape {
+        Shape::Csv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
+        Shape::TextToCsv { safe } => cell(name.as_bytes(), b',', *safe).into_owned(),
+        Shape::Json { .. } | Shape::TextToJson { .. } => json(name),
+    }
+}
+
+/// `text` as a JSON string.
+fn json(text: &str) -> Vec<u8> {
+    serde_json::Value::from(text).to_string().into_bytes()
+}
+
+/// `,"name":value`.
+fn push_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    out.push(b',');
+    out.extend_from_slice(&json(name));
+    out.push(b':');
+    out.extend_from_slice(value);
+}
+
+/// Appends `data` from `start` on, with another value in one place.
+fn replace(data: &[u8], start: usize, replaced: Option<(FieldSpan, &[u8])>, out: &mut Vec<u8>) {
+    match replaced {
+        None => out.extend_from_slice(&data[start..]),
+        Some((place, value)) => {
+            out.extend_from_slice(&data[start..place.start as usize]);
+            out.extend_from_slice(value);
+            out.extend_from_slice(&data[place.end as usize..]);
+        }
+    }
+}
+
+/// Whether a spreadsheet may run a cell with this content: OWASP's list, full-width forms included.
+fn runs(content: &[u8]) -> bool {
+    matches!(content.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
+        || ["＝", "＋", "－", "＠"].iter().any(|sign| content.starts_with(sign.as_bytes()))
+}
+
+/// `content` as a field; with `safe`, behind an apostrophe where a spreadsheet would run it.
+fn cell(content: &[u8], delimiter: u8, safe: bool) -> Cow<'_, [u8]> {
+    if safe && runs(content) {
+        let harmless = [b"'", content].concat();
+        return Cow::Owned(csv::quote(&harmless, delimiter).into_owned());
+    }
+    csv::quote(content, delimiter)
+}
+
+/// Appends the record at `start`, each cell that a spreadsheet would run behind an apostrophe.
+fn safe_record(
+    data: &[u8],
+    start: usize,
+    delimiter: u8,
+    replaced: Option<(FieldSpan, &[u8])>,
+    out: &mut Vec<u8>,
+) {
+    let Some((fields, _)) = csv::fields(data, start, delimiter, true) else { return };
+    for (index, field) in fields.into_iter().enumerate() {
+        if index > 0 {
+            out.push(delimiter);
+        }
+        let raw = &data[field.start as usize..field.end as usize];
+        match replaced {
+            Some((place, value)) if place == field => out.extend_from_slice(value),
+            _ if field.form == FieldForm::Quoted && runs(&raw[1..]) => {
+                out.extend_from_slice(b"\"'");
+                out.extend_from_slice(&raw[1..]);
+            }
+            _ if runs(raw) => {
+                out.push(b'\'');
+                out.extend_from_slice(raw);
+            }
+            _ => out.extend_from_slice(raw),
+        }
+    }
+}
+
+/// The header with the new columns.
+pub fn header(raw: &[u8], columns: &[&str], delimiter: u8, newline: &[u8], safe: bool) -> Vec<u8> {
+    let mut line = Vec::with_capacity(raw.len() + 64);
+    let mark = if raw.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let blank = raw[mark..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+    line.extend_from_slice(&raw[..mark + blank]);
+    if safe {
+        safe_record(raw, mark + blank, delimiter, None, &mut line);
+    } else {
+        line.extend_from_slice(&raw[mark + blank..]);
+    }
+    for column in columns {
+        line.push(delimiter);
+        line.extend_from_slice(&cell(column.as_bytes(), delimiter, safe));
+    }
+    line.extend_from_slice(newline);
+    line
+}
+
+/// The header of a CSV that is made from lines of text.
+pub fn text_header(columns: &[&str], safe: bool) -> Vec<u8> {
+    let mut line = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        if index > 0 {
+            line.push(b',');
+        }
+        line.extend_from_slice(&cell(column.as_bytes(), b',', safe));
+    }
+    line.push(b'\n');
+    line
+}
