@@ -40,6 +40,8 @@ pub mod pipeline;
 pub mod progress;
 pub mod record;
 pub mod rules;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod summary;
 pub mod template;
 pub mod train;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    commands::watch_signals();
+    if !commands::handles_signals(&cli) {
+        commands::watch_signals();
+    }
     let status = match commands::run(&cli) {
         Ok(status) => status,
         Err(error) => {

@@ -70,6 +70,11 @@ impl Output {
         }
     }
 
+    /// Writes to `stream`, which errors call `name`.
+    pub fn stream(name: &str, stream: Box<dyn Write + Send>) -> Self {
+        Self::Stream(StreamOutput { name: name.to_owned(), stream })
+    }
+
     /// Writes all of `bytes`.
     ///
     /// # Errors
