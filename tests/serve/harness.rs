@@ -17,7 +17,15 @@ pub struct Server {
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logclass"));
     command.arg("serve").args(arguments);
-    for name in ["LOGCLASS_TOKEN", "LOGCLASS_HOST", "LOGCLASS_ALLOW_HOST", "LOGCLASS_CONFIG", "LOGCLASS_MODEL", "PORT", "GROQ_API_KEY"] {
+    for name in [
+        "LOGCLASS_TOKEN",
+        "LOGCLASS_HOST",
+        "LOGCLASS_ALLOW_HOST",
+        "LOGCLASS_CONFIG",
+        "LOGCLASS_MODEL",
+        "PORT",
+        "GROQ_API_KEY",
+    ] {
         command.env_remove(name);
     }
     command
@@ -40,7 +48,9 @@ impl Server {
         let address = address.split(' ').next().unwrap().parse().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&log);
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| sink.lock().unwrap().push(line)));
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| sink.lock().unwrap().push(line))
+        });
         Self { address, child, log }
     }
 
@@ -53,7 +63,8 @@ impl Server {
     /// Sends a request with these lines in its head; the length is added.
     pub fn send(&self, request: &str, headers: &[&str], body: &[u8]) -> Response {
         let mut stream = self.connect();
-        let mut head = format!("{request} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+        let mut head =
+            format!("{request} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         if !headers.iter().any(|header| header.starts_with("host:")) {
             head.push_str(&format!("host: {}\r\n", self.address));
         }
@@ -127,11 +138,8 @@ impl Response {
         };
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
         let raw = &bytes[end + 4..];
-        let (body, whole) = if head.contains("transfer-encoding: chunked") {
-            dechunk(raw)
-        } else {
-            (raw.to_vec(), true)
-        };
+        let (body, whole) =
+            if head.contains("transfer-encoding: chunked") { dechunk(raw) } else { (raw.to_vec(), true) };
         Self { status: head[9..12].parse().unwrap(), head, body, whole }
     }
 
@@ -197,11 +205,18 @@ pub fn sample() -> Vec<u8> {
     std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/resources/sample.csv")).unwrap()
 }
 
+/// Records of the sample; some span lines.
+pub fn sample_rows() -> usize {
+    csv::Reader::from_reader(&sample()[..]).records().count()
+}
+
 /// A file of this many rows, most of them alike.
 pub fn rows(count: usize) -> Vec<u8> {
     let mut file = b"source,log_message\n".to_vec();
     for row in 0..count {
-        file.extend_from_slice(format!("BillingSystem,User {row} logged out after {} minutes\n", row % 90).as_bytes());
+        file.extend_from_slice(
+            format!("BillingSystem,User {row} logged out after {} minutes\n", row % 90).as_bytes(),
+        );
     }
     file
 }

@@ -1,7 +1,7 @@
 //! The page, driven in headless Chromium through ChromeDriver (Debian: `chromium`, `chromium-driver`). Where those
 //! are not installed the test says so and ends. With `LOGCLASS_SCREENSHOTS=DIR` it leaves pictures there.
 
-use crate::harness::{Server, rows, sample};
+use crate::harness::{Server, rows, sample, sample_rows};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ struct Browser {
 
 impl Browser {
     fn start() -> Option<Self> {
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let started =
+            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut driver) = started else {
             println!("skipped: chromedriver is not installed (Debian: chromium, chromium-driver)");
             return None;
@@ -32,15 +33,24 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let data = format!("--user-data-dir={}", profile.path().display());
         let flags = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", "--window-size=1280,900", &data,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--window-size=1280,900",
+            &data,
         ];
         let options = json!({"args": flags, "prefs": {"download.default_directory": profile.path()}});
         let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}});
         let base = format!("http://127.0.0.1:{port}/session");
         let answer = ask("POST", &base, Some(&wanted));
-        let session = format!("{base}/{}", answer["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}")));
+        let session =
+            format!("{base}/{}", answer["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}")));
         Some(Self { driver, session, _profile: profile })
     }
 
@@ -90,7 +100,8 @@ impl Browser {
         let Some(folder) = std::env::var_os("LOGCLASS_SCREENSHOTS") else { return };
         let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.devtools("Emulation.setEmulatedMedia", &scheme);
-        let mut metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
+        let mut metrics =
+            json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
         let height = self.run("return document.documentElement.scrollHeight").as_u64().unwrap();
         metrics["height"] = height.clamp(300, 2200).into();
@@ -159,7 +170,11 @@ fn the_page_takes_a_file_from_choice_to_download() {
 
     // Bad files are refused before anything is sent, with the reason.
     let cases: [(&str, &[u8], &str); 4] = [
-        ("columns.csv", b"time,text\n1,User 1 logged out\n", "There is no column \u{201c}log_message\u{201d}"),
+        (
+            "columns.csv",
+            b"time,text\n1,User 1 logged out\n",
+            "There is no column \u{201c}log_message\u{201d}",
+        ),
         ("empty.csv", b"", "The file is empty"),
         ("sheet.csv", b"PK\x03\x04", "spreadsheet"),
         ("ragged.csv", b"source,log_message\na,b,c\n", "Row 1 has 3 fields"),
@@ -167,7 +182,8 @@ fn the_page_takes_a_file_from_choice_to_download() {
     for (name, bytes, reason) in cases {
         browser.type_into("file", write(&folder, name, bytes).to_str().unwrap());
         browser.until(&format!("document.querySelector('#file-alert').innerText.includes('{reason}')"));
-        browser.until("document.querySelector('#start').disabled || document.querySelector('#chosen').hidden");
+        browser
+            .until("document.querySelector('#start').disabled || document.querySelector('#chosen').hidden");
     }
     // A bad file's columns can be named instead.
     browser.type_into("file", folder.path().join("columns.csv").to_str().unwrap());
@@ -197,7 +213,13 @@ fn the_page_takes_a_file_from_choice_to_download() {
     browser.picture("chosen.png", 1280, "light");
     browser.click("start");
     browser.until("!document.querySelector('#result').hidden");
-    assert!(browser.run("return document.querySelector('#result-summary').innerText").as_str().unwrap().starts_with("199 rows"));
+    assert!(
+        browser
+            .run("return document.querySelector('#result-summary').innerText")
+            .as_str()
+            .unwrap()
+            .starts_with(&format!("{} rows", sample_rows()))
+    );
     browser.type_into("try-message", "Multi-disk failure on array 7: volume is offline");
     browser.run("document.querySelector('#try button').click()");
     browser.until("document.querySelector('#try-result .chip')");
@@ -208,7 +230,9 @@ fn the_page_takes_a_file_from_choice_to_download() {
     // Filter by label; the least certain.
     browser.run("document.querySelector('#labels button').click()");
     let label = browser.run("return document.querySelector('#labels button .name').innerText");
-    let shown = browser.run("return [...new Set([...document.querySelectorAll('#rows .chip')].map((chip) => chip.innerText))]");
+    let shown = browser.run(
+        "return [...new Set([...document.querySelectorAll('#rows .chip')].map((chip) => chip.innerText))]",
+    );
     assert_eq!(shown, json!([label]));
     browser.run("document.querySelector('#labels button').click()");
     browser.click("tab-uncertain");
@@ -220,13 +244,14 @@ fn the_page_takes_a_file_from_choice_to_download() {
     assert_eq!(name, "<b>sample-labelled.csv");
     browser.click("download");
     let expected = server.get(link.as_str().unwrap()).body;
-    assert_eq!(expected.iter().filter(|&&byte| byte == b'\n').count(), 200);
+    assert_eq!(csv::Reader::from_reader(&expected[..]).records().count(), sample_rows());
     let begun = Instant::now();
     let downloads = browser._profile.path();
     loop {
-        let found = std::fs::read_dir(downloads).unwrap().flatten().find(|entry| {
-            entry.file_name().to_string_lossy().ends_with("sample-labelled.csv")
-        });
+        let found = std::fs::read_dir(downloads)
+            .unwrap()
+            .flatten()
+            .find(|entry| entry.file_name().to_string_lossy().ends_with("sample-labelled.csv"));
         if found.is_some_and(|entry| std::fs::read(entry.path()).unwrap() == expected) {
             break;
         }
@@ -236,6 +261,7 @@ fn the_page_takes_a_file_from_choice_to_download() {
 
     // Nothing was blocked by the policy, and no script failed.
     let log = ask("POST", &format!("{}/se/log", browser.session), Some(&json!({"type": "browser"})));
-    let severe: Vec<&Value> = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
+    let severe: Vec<&Value> =
+        log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
     assert!(severe.is_empty(), "{severe:?}");
 }

@@ -165,7 +165,11 @@ fn of_many_uploads_at_once_each_is_right_or_refused() {
         uploads.into_iter().map(|upload| upload.join().unwrap()).collect()
     });
     assert!(statuses.contains(&200));
-    println!("{} served, {} refused", statuses.iter().filter(|&&status| status == 200).count(), statuses.iter().filter(|&&status| status == 503).count());
+    println!(
+        "{} served, {} refused",
+        statuses.iter().filter(|&&status| status == 200).count(),
+        statuses.iter().filter(|&&status| status == 503).count()
+    );
 }
 
 #[test]
@@ -190,7 +194,10 @@ fn the_log_has_a_line_for_each_request_and_no_word_of_it() {
     server.send("POST /classify", &["content-type: text/csv"], b"Geheimnis,b\nc,d\n");
     server.get("/health?Geheimnis");
     let line: serde_json::Value = serde_json::from_str(&server.wait_for_log("/health")).unwrap();
-    assert_eq!((&line["status"], &line["method"], &line["path"]), (&200.into(), &"GET".into(), &"/health".into()));
+    assert_eq!(
+        (&line["status"], &line["method"], &line["path"]),
+        (&200.into(), &"GET".into(), &"/health".into())
+    );
     assert!(!server.log.lock().unwrap().iter().any(|line| line.contains("Geheimnis")));
 }
 
@@ -207,7 +214,8 @@ fn a_server_told_to_end_finishes_what_runs() {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&file[..500]).unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    let told = std::process::Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    let told =
+        std::process::Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
     assert!(told.success());
     server.wait_for_log("ending");
     assert!(TcpStream::connect(server.address).is_err(), "nobody new is let in");

@@ -69,6 +69,9 @@ async function health() {
     place.dataset.state = status === "ok" ? "ok" : "wait";
     const busy = running ? ` · ${running} of ${places} at work` : "";
     $("health-text").textContent = status === "ok" ? `Ready · ${version}${llm ? " · with LLM" : ""}${busy}` : "The server is ending";
+    $("privacy").textContent = llm
+      ? "Messages that rules and model cannot label go to the LLM that this server is set up with. Uploads and results are deleted after a while."
+      : "Everything stays on this server; uploads and results are deleted after a while.";
     if (page.server.token_required && !token()) $("token-card").hidden = false;
     if (!page.file) {
       const columns = [page.server.source_column, page.server.message_column].filter(Boolean);
