@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>) -> Result<()> {
         };
         let (router, state) = (router.clone(), Arc::clone(&state));
         tokio::spawn(async move {
-            converse(stream, peer, router, &state).await;
+            Box::pin(converse(stream, peer, router, &state)).await;
             drop(place);
         });
     }
@@ -94,13 +94,16 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, state: &S
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut ending = state.ending.subscribe();
-    let result = loop {
-        tokio::select! {
-            result = poll_fn(|context| connection.poll_without_shutdown(context)) => break result,
-            _ = ending.wait_for(|&ending| ending) => Pin::new(&mut connection).graceful_shutdown(),
+    let ended = tokio::select! {
+        result = poll_fn(|context| connection.poll_without_shutdown(context)) => Some(result),
+        _ = ending.wait_for(|&ending| ending) => None,
+    };
+    let result = match ended {
+        Some(result) => result,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
-        // Told once; from here on only the connection itself is waited for.
-        break poll_fn(|context| connection.poll_without_shutdown(context)).await;
     };
     if result.is_ok() {
         linger(connection.into_parts().io.into_inner()).await;
@@ -113,7 +116,7 @@ async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
     if stream.shutdown().await.is_err() {
         return;
     }
-    let mut unread = [0; 16 << 10];
+    let mut unread = vec![0; 16 << 10];
     let _ = timeout(LINGER, async { while matches!(stream.read(&mut unread).await, Ok(1..)) {} }).await;
 }
 

@@ -27,7 +27,8 @@ const CELL: usize = 400;
 /// A row as the page shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    row: u64,
+    #[serde(rename = "row")]
+    number: u64,
     source: String,
     message: String,
     label: String,
@@ -98,7 +99,7 @@ impl Collector {
         let file = inner.file.get_ref().try_clone()?;
         let mut samples = std::mem::take(&mut inner.gather.samples);
         samples.uncertain = std::mem::take(&mut inner.gather.uncertain).into_values().collect();
-        samples.uncertain.sort_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.row.cmp(&b.row)));
+        samples.uncertain.sort_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.number.cmp(&b.number)));
         samples.uncertain.truncate(UNCERTAIN);
         Ok((file, samples))
     }
@@ -138,7 +139,7 @@ impl Gather {
             return;
         }
         let row = Row {
-            row: self.row,
+            number: self.row,
             source: places.source.map_or_else(String::new, |index| shown(&cells[index])),
             message: shown(&cells[places.message]),
             label: label.into_owned(),
@@ -167,7 +168,7 @@ impl Gather {
         confidences.sort_by(f64::total_cmp);
         self.bar = confidences[UNCERTAIN - 1];
         let mut rows: Vec<_> = std::mem::take(&mut self.uncertain).into_iter().collect();
-        rows.sort_by(|a, b| a.1.confidence.total_cmp(&b.1.confidence).then(a.1.row.cmp(&b.1.row)));
+        rows.sort_by(|a, b| a.1.confidence.total_cmp(&b.1.confidence).then(a.1.number.cmp(&b.1.number)));
         rows.truncate(UNCERTAIN);
         self.uncertain = rows.into_iter().collect();
     }
