@@ -98,12 +98,11 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, state: &S
         result = poll_fn(|context| connection.poll_without_shutdown(context)) => Some(result),
         _ = ending.wait_for(|&ending| ending) => None,
     };
-    let result = match ended {
-        Some(result) => result,
-        None => {
-            Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|context| connection.poll_without_shutdown(context)).await
-        }
+    let result = if let Some(result) = ended {
+        result
+    } else {
+        Pin::new(&mut connection).graceful_shutdown();
+        poll_fn(|context| connection.poll_without_shutdown(context)).await
     };
     if result.is_ok() {
         linger(connection.into_parts().io.into_inner()).await;
