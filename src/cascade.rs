@@ -5,6 +5,7 @@
 
 use anyhow::Result;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::config::{Config, Route, RouteStage};
 use crate::encoder::LazyEncoder;
@@ -37,15 +38,15 @@ pub enum LlmTurn {
 /// The source whose records go to the LLM first when one is configured and no route says otherwise.
 pub const DEFAULT_LLM_SOURCE: &str = "LegacyCRM";
 
-/// Rules, model and routes, joined.
-#[derive(Debug)]
+/// Rules, model and routes, joined. Clones share the encoder.
+#[derive(Debug, Clone)]
 pub struct Cascade {
     labels: Labels,
     rules: Rules,
     rule_labels: Vec<LabelId>,
     head: Head,
     head_labels: Vec<LabelId>,
-    encoder: LazyEncoder,
+    encoder: Arc<LazyEncoder>,
     min_confidence: f32,
     explain: bool,
     default_path: Path,
@@ -91,7 +92,7 @@ impl Cascade {
             rule_labels,
             head,
             head_labels,
-            encoder,
+            encoder: Arc::new(encoder),
             min_confidence,
             explain: false,
             default_path,

@@ -41,6 +41,8 @@ pub mod progress;
 pub mod record;
 pub mod report;
 pub mod rules;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod summary;
 pub mod template;
 pub mod train;

@@ -13,7 +13,9 @@ fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    commands::watch_signals();
+    if !commands::handles_signals(&cli) {
+        commands::watch_signals();
+    }
     let status = match commands::run(&cli) {
         Ok(status) => status,
         Err(error) => {

@@ -22,7 +22,7 @@ pub struct Rule {
 }
 
 /// Compiled rules.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[allow(clippy::struct_field_names)] // they are the rules
 pub struct Rules {
     rules: Vec<Rule>,

@@ -8,6 +8,8 @@ mod labelled;
 mod llm;
 mod model;
 mod rules;
+#[cfg(feature = "serve")]
+mod serve;
 mod setup;
 mod suggest;
 mod train;
@@ -18,6 +20,8 @@ use std::io::Write;
 
 use crate::cli::{Cli, Command};
 use crate::error::ExitStatus;
+#[cfg(feature = "serve")]
+pub(crate) use setup::label_specs;
 
 /// Runs the command that was asked for.
 ///
@@ -33,6 +37,8 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
         Command::Rules(arguments) => rules::run(&arguments.command),
         Command::Model(arguments) => model::run(&arguments.command),
         Command::Llm(arguments) => llm::run(&arguments.command),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "logclass", &mut script);
@@ -72,6 +78,17 @@ fn print(bytes: &[u8]) -> Result<ExitStatus> {
     stdout.write_all(bytes)?;
     stdout.flush()?;
     Ok(ExitStatus::Done)
+}
+
+/// Whether the command ends in its own way when a signal comes.
+pub fn handles_signals(cli: &Cli) -> bool {
+    #[cfg(feature = "serve")]
+    return matches!(cli.command, Command::Serve(_));
+    #[cfg(not(feature = "serve"))]
+    {
+        let _ = cli;
+        false
+    }
 }
 
 /// Removes unfinished files when the process is told to end, and exits as a shell expects.

@@ -400,14 +400,14 @@ fn mail(bytes: &[u8], start: usize) -> Result<usize, usize> {
     while is_word(byte(bytes, end)) || matches!(byte(bytes, end), b'.' | b'-') {
         end += 1;
     }
-    while end > at + 1 && !is_word(bytes[end - 1]) {
-        end -= 1;
-    }
     let domain = &bytes[at + 1..end];
-    let valid = domain.iter().rposition(|&byte| byte == b'.').is_some_and(|dot| {
-        dot > 0 && domain.len() - dot > 2 && domain[dot + 1..].iter().all(u8::is_ascii_alphabetic)
+    // The last dot with a name of letters behind it; digits further on are no part of the address.
+    let mut dots = domain.iter().enumerate().rev().filter(|&(dot, &byte)| dot > 0 && byte == b'.');
+    let named = dots.find_map(|(dot, _)| {
+        let name = domain[dot + 1..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        (name >= 2).then_some(at + 1 + dot + 1 + name)
     });
-    if valid { Ok(end) } else { Err(at) }
+    named.ok_or(at)
 }
 
 /// A date, a time, or both, with weekday, fraction and zone: the end of all of it.

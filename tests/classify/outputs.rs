@@ -51,7 +51,7 @@ fn a_folder_that_is_not_there_is_an_error_and_leaves_nothing() {
 fn a_failed_run_leaves_the_old_output_and_no_other_file() {
     let folder = Folder::new();
     folder.write("out.csv", "old");
-    let mut csv = SMALL.repeat(1).into_bytes();
+    let mut csv = SMALL.to_owned().into_bytes();
     csv.extend_from_slice(b"a,b,c,d,e\n");
     folder.pipe(["-o", "out.csv"], &csv).ended(1);
     assert_eq!(folder.read("out.csv"), b"old");

@@ -1,0 +1,65 @@
+//! `logclass serve`: the page and the REST API.
+
+use anyhow::{Context, Result, bail};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::setup;
+use crate::cli::{LlmFlags, Running, Serve};
+use crate::error::ExitStatus;
+use crate::serve::engine::Engine;
+use crate::serve::{Settings, run as serve};
+
+/// Runs the command.
+pub fn run(arguments: &Serve) -> Result<ExitStatus> {
+    if arguments.check {
+        return check(arguments.host, arguments.port);
+    }
+    let config = setup::config(arguments.stages.config.as_deref())?;
+    let llm = setup::llm_config(&config, &LlmFlags::default(), !arguments.no_llm);
+    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm.is_some())?;
+    let columns = setup::columns(&arguments.columns, &config, None, false);
+    let threads = setup::threads(&Running { threads: arguments.threads, quiet: true });
+    let engine = Engine::new(config, cascade, columns, llm, threads);
+    let settings = Settings {
+        address: SocketAddr::new(arguments.host, arguments.port),
+        token: std::env::var("LOGCLASS_TOKEN")
+            .ok()
+            .map(|token| token.trim().to_owned())
+            .filter(|token| !token.is_empty()),
+        insecure: arguments.insecure_no_auth,
+        hosts: arguments.allow_host.clone(),
+        body_bytes: arguments.max_body_bytes,
+        concurrency: usize::from(arguments.max_concurrent),
+        connections: usize::from(arguments.max_connections),
+        timeout: Duration::from_secs(arguments.timeout),
+        job_lifetime: Duration::from_secs(arguments.keep_results),
+        jobs: usize::from(arguments.max_jobs),
+        grace: Duration::from_secs(arguments.grace),
+        log: arguments.log_format,
+    };
+    serve(settings, engine)?;
+    Ok(ExitStatus::Done)
+}
+
+/// Asks a running server for its health: an image that holds nothing but the binary has no other client.
+fn check(host: IpAddr, port: u16) -> Result<ExitStatus> {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let host = if host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host };
+    let address = SocketAddr::new(host, port);
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(64 << 10).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().with_context(|| format!("{address}: the server does not answer"))?;
+    if !answer.starts_with("HTTP/1.1 200") {
+        bail!("{address}: {}", answer.lines().next().unwrap_or("an empty answer"));
+    }
+    println!("ok");
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,229 @@
+//! `/api/jobs`: upload, progress, result, cancel.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State as Extract};
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+use serde_json::Value;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+use super::classify::{Format, options};
+use super::engine::{Engine, Options};
+use super::job_view::{Collector, view};
+use super::jobs::JobReader;
+use super::jobs::{Finished, Job, Phase, SharedFile, SharedReader};
+use super::problem::Problem;
+use super::safe_cells;
+use super::state::State;
+use super::upload::Upload;
+
+/// Time between two words on a job's progress.
+const PACE: Duration = Duration::from_millis(200);
+
+/// Ends a job whose upload is dropped before it is complete.
+struct Unfinished<'a> {
+    state: &'a State,
+    job: Option<Arc<Job>>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.state.jobs.remove(&job.id);
+        }
+    }
+}
+
+/// Takes an upload and starts on it.
+pub async fn create(
+    Extract(state): Extract<Arc<State>>,
+    query: Result<Query<Options>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let mut options = options(query)?;
+    if Format::of(&request, &mut options)? == Format::Ndjson {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a job takes CSV: POST /classify takes NDJSON",
+        ));
+    }
+    options.explain = true;
+    let upload = Upload::of(request, state.body_limits()).await?;
+    let job = state.jobs.open(options)?;
+    let mut unfinished = Unfinished { state: &state, job: Some(Arc::clone(&job)) };
+    let mut reader = upload.begin();
+    let engine = Arc::clone(&state.engine);
+    let options = job.options.clone();
+    let taken = tokio::task::spawn_blocking(move || {
+        let mut file = tempfile::tempfile()?;
+        let bytes = io::copy(&mut reader, &mut file)?;
+        file.rewind()?;
+        engine.check_header(Box::new(file.try_clone()?), &options)?;
+        file.rewind()?;
+        Ok::<_, anyhow::Error>((file, bytes))
+    });
+    let (file, bytes) = taken.await.map_err(|_| lost())?.map_err(|error| Problem::of(&error))?;
+    unfinished.job = None;
+    job.total.store(bytes, Ordering::Relaxed);
+    job.enter(Phase::Queued);
+    tokio::spawn(work(Arc::clone(&state), Arc::clone(&job), file));
+    let place = format!("/api/jobs/{}", job.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view(&job, false))).into_response())
+}
+
+fn lost() -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the classification stopped unexpectedly")
+}
+
+/// Classifies a job's file when there is a place.
+async fn work(state: Arc<State>, job: Arc<Job>, file: File) {
+    let Ok(permit) = Arc::clone(&state.permits).acquire_owned().await else { return };
+    if job.phase.borrow().is_final() {
+        return;
+    }
+    job.enter(Phase::Running);
+    let (engine, worker) = (Arc::clone(&state.engine), Arc::clone(&job));
+    let start = Instant::now();
+    let result = tokio::task::spawn_blocking(move || {
+        let result = run(&engine, &worker, file, start);
+        drop(permit);
+        result
+    });
+    let result = result.await;
+    let counts =
+        result.as_ref().ok().and_then(|result| result.as_ref().ok()).map(|finished| &finished.counts);
+    state.metrics.classified(counts, start.elapsed());
+    job.enter(match result {
+        Ok(Ok(finished)) => Phase::Done(Arc::new(finished)),
+        Ok(Err(error)) => Phase::Failed(Problem::of(&error)),
+        Err(_) => Phase::Failed(lost()),
+    });
+}
+
+fn run(engine: &Engine, job: &Arc<Job>, file: File, start: Instant) -> anyhow::Result<Finished> {
+    let delimiter = job.options.delimiter()?;
+    let columns = engine.columns(&job.options);
+    let names = [columns.source, Some(columns.message), Some(columns.label)];
+    let collector = Collector::new(tempfile::tempfile()?, delimiter, names, Arc::clone(job));
+    let input = JobReader::new(file, Arc::clone(job));
+    let counts = engine.classify(Box::new(input), Box::new(collector.clone()), "the result", &job.options)?;
+    let (file, samples) = collector.finish()?;
+    Ok(Finished { counts, samples, file: SharedFile::new(file), delimiter, time: start.elapsed() })
+}
+
+fn find(state: &State, id: &str) -> Result<Arc<Job>, Problem> {
+    state.jobs.get(id).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "there is no such job: it has expired, or never was")
+    })
+}
+
+/// Tells how far a job is, and shows its result.
+pub async fn show(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(view(&*find(&state, &id)?, true)))
+}
+
+/// Ends and forgets a job.
+pub async fn remove(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    find(&state, &id)?;
+    state.jobs.remove(&id);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tells how far a job is again and again, until it is final or the server ends.
+pub async fn events(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let job = find(&state, &id)?;
+    let stream = stream::unfold((job, state, false, true), async |(job, state, over, first)| {
+        if over {
+            return None;
+        }
+        if !first {
+            let mut changes = job.phase.subscribe();
+            // A final phase that came since the last word is told at once.
+            if !changes.borrow_and_update().is_final() {
+                let _ = tokio::time::timeout(PACE, changes.changed()).await;
+            }
+        }
+        let over = job.phase.borrow().is_final() || *state.ending.borrow();
+        let event = Event::default().data(view(&job, false).to_string());
+        Some((Ok(event), (job, state, over, false)))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+/// What a download holds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Download {
+    explain: bool,
+    #[allow(dead_code, reason = "the guard reads it")]
+    key: Option<String>,
+}
+
+/// The result as a file for spreadsheets.
+pub async fn result(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+    query: Result<Query<Download>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(download) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let job = find(&state, &id)?;
+    let phase = job.phase.borrow().clone();
+    let Phase::Done(finished) = phase else {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("the job has no result: it is {}", phase.name()),
+        ));
+    };
+    let (sender, pieces) = mpsc::channel(4);
+    tokio::task::spawn_blocking(move || {
+        let reader = SharedReader::new(Arc::clone(&finished.file));
+        let copied = safe_cells::copy(reader, Pieces(sender.clone()), finished.delimiter, download.explain);
+        if let Err(error) = copied {
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    let body = Body::from_stream(stream::unfold(pieces, async |mut pieces| {
+        pieces.recv().await.map(|piece| (piece, pieces))
+    }));
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        // The page gives the name; none that a client sent is repeated here.
+        (header::CONTENT_DISPOSITION, "attachment"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// Hands what is written to a response's body.
+struct Pieces(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the client is gone");
+        self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(gone)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! What every request can reach.
+
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::Settings;
+use super::engine::Engine;
+use super::jobs::Jobs;
+use super::metrics::Metrics;
+use super::problem::Problem;
+use super::upload::BodyLimits;
+
+/// Shared by all requests.
+#[derive(Debug)]
+pub struct State {
+    /// How the server runs.
+    pub settings: Settings,
+    /// What classifies.
+    pub engine: Arc<Engine>,
+    /// One for each file that may be classified at the same time.
+    pub permits: Arc<Semaphore>,
+    /// Uploads of the page.
+    pub jobs: Jobs,
+    /// Counts since the start.
+    pub metrics: Metrics,
+    /// When the server started.
+    pub started: Instant,
+    /// Becomes true when the server is told to end.
+    pub ending: watch::Sender<bool>,
+}
+
+impl State {
+    /// The state of a server that has served nothing yet.
+    pub fn new(settings: Settings, engine: Engine) -> Arc<Self> {
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(settings.concurrency)),
+            jobs: Jobs::new(settings.jobs),
+            metrics: Metrics::default(),
+            started: Instant::now(),
+            ending: watch::Sender::new(false),
+            engine: Arc::new(engine),
+            settings,
+        })
+    }
+
+    /// Leave to classify, or a refusal at once.
+    pub fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
+            self.metrics.refused();
+            Problem::busy(format!(
+                "{} files are being classified already (--max-concurrent sets the limit): try again",
+                self.settings.concurrency
+            ))
+        })
+    }
+
+    /// What a body may take.
+    pub fn body_limits(&self) -> BodyLimits {
+        BodyLimits { bytes: self.settings.body_bytes, silence: self.settings.timeout }
+    }
+}

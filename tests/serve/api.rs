@@ -1,0 +1,156 @@
+//! Classification over HTTP, beside the command line's.
+
+use crate::harness::{Server, by_command_line, rows, sample, sample_rows};
+use serde_json::Value;
+use std::io::{Read, Write};
+
+#[test]
+fn a_file_comes_back_as_from_the_command_line() {
+    let server = Server::start(&[]);
+    let expected = by_command_line(&sample(), &[]);
+    let by_form = server.post_form("/classify", "file", "sample.csv", &sample());
+    assert_eq!((by_form.status, by_form.header("x-rows")), (200, Some(&*sample_rows().to_string())));
+    assert_eq!(by_form.body, expected);
+    assert_eq!(server.post_csv("/classify", &sample()).body, expected);
+    let explained = server.post_csv("/classify?explain=true", &sample()).body;
+    assert_eq!(explained, by_command_line(&sample(), &["--explain"]));
+}
+
+#[test]
+fn a_large_file_streams_through() {
+    let server = Server::start(&["--max-concurrent", "1"]);
+    let file = rows(300_000);
+    let answer = server.post_csv("/classify", &file);
+    assert!(answer.whole);
+    assert_eq!(answer.body, by_command_line(&file, &[]));
+}
+
+#[test]
+fn errors_have_the_words_of_the_command_line() {
+    let server = Server::start(&[]);
+    let cases: [&[u8]; 4] =
+        [b"source,message\na,b\n", b"", b"source,log_message\na,b\na,b,c\n", b"source,log_message\na,\"b\n"];
+    for file in cases {
+        let answer = server.post_csv("/classify", file);
+        assert_eq!(answer.status, 422);
+        let expected = String::from_utf8(by_command_line(file, &[])).unwrap();
+        assert_eq!(expected.trim(), format!("logclass: standard input: {}", answer.problem()));
+    }
+    let ragged = server.post_csv("/classify", cases[2]).json();
+    assert_eq!(ragged["line"], 3);
+    let missing = server.post_csv("/classify", cases[0]).json();
+    assert_eq!(missing["parameters"], serde_json::json!(["message_column"]));
+}
+
+#[test]
+fn an_error_far_into_a_file_breaks_the_answer_off() {
+    let server = Server::start(&[]);
+    let mut file = rows(100_000);
+    file.extend_from_slice(b"one,two,three\n");
+    let answer = server.post_csv("/classify", &file);
+    assert_eq!(answer.status, 200);
+    assert!(!answer.whole, "a client must not take it for the whole file");
+    server.wait_for_log("broken off");
+}
+
+#[test]
+fn columns_and_delimiter_can_be_named() {
+    let server = Server::start(&[]);
+    let file = b"app;text;target_label\nx;User 1 logged out;old\n";
+    let path = "/classify?source_column=app&message_column=text&delimiter=;&overwrite=true";
+    assert_eq!(
+        server.post_csv(path, file).text(),
+        "app;text;target_label\nx;User 1 logged out;User Action\n"
+    );
+    let tabs = server.send(
+        "POST /classify?no_source=true",
+        &["content-type: text/tab-separated-values"],
+        b"log_message\tx\na\tb\n",
+    );
+    assert!(tabs.text().starts_with("log_message\tx\ttarget_label\n"), "{}", tabs.text());
+    assert_eq!(server.post_csv("/classify?explan=true", file).status, 400);
+    assert_eq!(server.post_csv("/classify?delimiter=ab", file).status, 400);
+    assert_eq!(server.send("POST /classify", &["content-type: text/plain"], file).status, 415);
+    assert_eq!(server.send("POST /classify", &[], file).status, 415);
+    let other = server.post_form("/classify", "upload", "x.csv", file);
+    assert_eq!(other.status, 400);
+    assert!(other.problem().contains("no field `file`"), "{}", other.text());
+}
+
+#[test]
+fn ndjson_comes_back_with_its_label_behind_its_own_bytes() {
+    let server = Server::start(&[]);
+    let body = b"{\"log_message\": \"User 4711 logged out\", \"source\":\"a\", \"n\": 1.50}\n\n{\"source\":\"b\",\"log_message\":\"x \\\"y\\\"\\n\"}";
+    let kind = ["content-type: application/x-ndjson"];
+    let answer = server.send("POST /classify?explain=true", &kind, body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let text = answer.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].starts_with("{\"log_message\": \"User 4711 logged out\", \"source\":\"a\", \"n\": 1.50,\"target_label\":\"User Action\""));
+    for line in lines {
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert!(value["label_confidence"].is_number() && value["label_reason"].is_string());
+    }
+    let wrong = server.send(
+        "POST /classify",
+        &kind,
+        b"{\"source\":\"a\",\"log_message\":\"b\"}\n{\"source\":\"a\"}\n",
+    );
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.problem().contains("line 2: no member \"log_message\""), "{}", wrong.text());
+}
+
+#[test]
+fn messages_are_answered_with_their_reason() {
+    let server = Server::start(&[]);
+    let one = server.post_json("/classify/message", "{\"message\": \"User 4711 logged out\"}");
+    assert_eq!(one.status, 200, "{}", one.text());
+    assert_eq!(one.json()["results"][0]["label"], "User Action");
+    assert_eq!(one.json()["results"][0]["reason"], "rule user logged in or out");
+    let many =
+        "{\"messages\": [{\"message\": \"=1, \\\"2\\\"\\n\"}, {\"message\": \"\", \"source\": \"x\"}]}";
+    let many = server.post_json("/classify/message", many).json();
+    assert_eq!(many["results"].as_array().unwrap().len(), 2);
+    assert_eq!(many["results"][1]["reason"], "empty message");
+    for wrong in
+        ["{}", "[]", "{\"messages\": []}", "{\"message\": 1}", "{\"message\": \"a\", \"label\": \"b\"}"]
+    {
+        let answer = server.post_json("/classify/message", wrong);
+        assert_eq!(answer.status, 422, "{wrong}");
+        answer.problem();
+    }
+    assert_eq!(server.post_json("/classify/message", "{").status, 400);
+    let long = format!("{{\"message\": \"{}\"}}", "a".repeat(5 << 20));
+    assert_eq!(server.post_json("/classify/message", &long).status, 413);
+}
+
+#[test]
+fn health_metrics_and_description_tell_what_runs() {
+    let server = Server::start(&[]);
+    let health = server.get("/health").json();
+    assert_eq!((&health["status"], &health["llm"]), (&"ok".into(), &false.into()));
+    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+    server.post_csv("/classify", &sample());
+    let metrics = server.get("/metrics").text();
+    assert!(metrics.contains("logclass_files_total 1\n"), "{metrics}");
+    assert!(metrics.contains("logclass_requests_total{route=\"/classify\",status=\"200\"} 1\n"), "{metrics}");
+    let description = server.get("/api/openapi.json").json();
+    assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_client_that_reads_nothing_until_it_has_sent_everything_is_served() {
+    let server = Server::start(&[]);
+    let file = rows(600_000);
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /classify HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: text/csv\r\ncontent-length: {}\r\n\r\n",
+        file.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&file).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.len() > file.len() && answer.ends_with(b"0\r\n\r\n"));
+}

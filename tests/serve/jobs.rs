@@ -1,0 +1,91 @@
+//! Jobs: what the page uses.
+
+use crate::harness::{Server, rows, sample, sample_rows};
+use serde_json::Value;
+use std::time::Duration;
+
+fn finished(server: &Server, id: &str) -> Value {
+    let events = server.get(&format!("/api/jobs/{id}/events"));
+    assert_eq!(events.header("content-type"), Some("text/event-stream"));
+    let last = events
+        .text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: ").map(str::to_owned))
+        .last()
+        .unwrap();
+    serde_json::from_str(&last).unwrap()
+}
+
+#[test]
+fn a_job_goes_from_upload_to_download() {
+    let server = Server::start(&[]);
+    let created = server.post_csv("/api/jobs", &sample());
+    assert_eq!(created.status, 201, "{}", created.text());
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    let last = finished(&server, &id);
+    assert_eq!((&last["state"], &last["rows"]), (&"done".into(), &sample_rows().into()));
+    let view = server.get(&format!("/api/jobs/{id}")).json();
+    let labels = view["counts"]["labels"].as_object().unwrap();
+    assert_eq!(labels.values().map(|rows| rows.as_u64().unwrap()).sum::<u64>(), sample_rows() as u64);
+    assert_eq!(view["samples"]["first"].as_array().unwrap().len(), 100);
+    let uncertain = view["samples"]["uncertain"].as_array().unwrap();
+    let confidences: Vec<f64> = uncertain.iter().map(|row| row["confidence"].as_f64().unwrap()).collect();
+    assert!(confidences.is_sorted() && !confidences.is_empty());
+    let result = server.get(view["result"].as_str().unwrap());
+    assert_eq!(result.header("content-disposition"), Some("attachment"));
+    assert!(result.text().starts_with("timestamp,source,log_message,target_label\n"));
+    assert_eq!(csv::Reader::from_reader(&result.body[..]).records().count(), sample_rows());
+    let explained = server.get(&format!("{}&explain=true", view["result"].as_str().unwrap()));
+    assert!(explained.text().starts_with("timestamp,source,log_message,target_label,label_stage,"));
+    assert_eq!(server.send(&format!("DELETE /api/jobs/{id}"), &[], b"").status, 204);
+    assert_eq!(server.get(&format!("/api/jobs/{id}")).status, 404);
+}
+
+#[test]
+fn a_downloaded_cell_is_no_formula() {
+    let server = Server::start(&[]);
+    let created = server.post_csv("/api/jobs", b"source,log_message\n=cmd(),-1\n");
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    finished(&server, &id);
+    assert!(server.get(&format!("/api/jobs/{id}/result")).text().contains("\n'=cmd(),-1,"));
+}
+
+#[test]
+fn a_bad_file_is_refused_and_a_bad_row_fails_the_job() {
+    let server = Server::start(&[]);
+    let refused = server.post_csv("/api/jobs", b"source,text\na,b\n");
+    assert_eq!(refused.status, 422);
+    assert!(refused.problem().contains("no column \"log_message\""));
+    let created = server.post_csv("/api/jobs", b"source,log_message\na,b\na\n");
+    let last = finished(&server, created.json()["id"].as_str().unwrap());
+    assert_eq!(last["state"], "failed");
+    assert_eq!(last["problem"]["line"], 3);
+}
+
+#[test]
+fn a_job_that_waits_can_be_cancelled() {
+    let server = Server::start(&["--max-concurrent", "1", "--threads", "1"]);
+    let first = server.post_csv("/api/jobs", &rows(400_000)).json();
+    let second = server.post_csv("/api/jobs", &rows(10)).json();
+    let second = second["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/jobs/{second}/result")).status, 409);
+    assert_eq!(server.send(&format!("DELETE /api/jobs/{second}"), &[], b"").status, 204);
+    let first = first["id"].as_str().unwrap();
+    assert_eq!(server.send(&format!("DELETE /api/jobs/{first}"), &[], b"").status, 204);
+    // Its place is free soon, although its file is far from done.
+    let next = server.post_csv("/api/jobs", &rows(10)).json();
+    assert_eq!(finished(&server, next["id"].as_str().unwrap())["state"], "done");
+}
+
+#[test]
+fn a_result_expires() {
+    let server = Server::start(&["--keep-results", "1"]);
+    let id = server.post_csv("/api/jobs", &rows(10)).json()["id"].as_str().unwrap().to_owned();
+    for _ in 0..100 {
+        if server.get(&format!("/api/jobs/{id}")).status == 404 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the job is still there");
+}
