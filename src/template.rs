@@ -119,6 +119,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_message_that_is_cut_inside_a_character_is_no_trouble() {
+        for length in 1..12 {
+            let message = format!("{}{}", "x".repeat(length), "\u{1f525}".repeat(3_000));
+            assert!(masked(&message).len() <= MAX_TEMPLATE_BYTES);
+        }
+    }
+
     /// Text that is dense in the shapes the scanner looks for.
     fn log_like() -> impl Strategy<Value = String> {
         let piece = prop_oneof![

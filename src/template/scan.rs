@@ -54,7 +54,7 @@ pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
             }
             Class::Other => {
                 if bytes[position] == b':'
-                    && !ends_in_word(bytes, position)
+                    && !follows_word(bytes, position)
                     && byte(bytes, position + 1) == b':'
                     && let Some(end) = ipv6(bytes, position)
                 {
@@ -92,6 +92,10 @@ pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
             }
         }
     }
+    // The limit can be reached inside a character.
+    while !text.is_char_boundary(position) {
+        position += 1;
+    }
     out.push_str(&text[copied..position]);
     if out.len() > limit {
         cut(out, limit);
@@ -111,7 +115,7 @@ fn cut(out: &mut String, limit: usize) {
         out.truncate(space);
     } else {
         let stem = out[..end].trim_end_matches(|c: char| {
-            c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '@' | '_' | '+' | '%')
+            c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '@' | '_' | '+' | '%' | ':')
         });
         let keep = if stem.is_empty() && !out[..end].bytes().any(|b| b.is_ascii_digit() || b == b'@') {
             end
@@ -131,8 +135,14 @@ fn is_word(byte: u8) -> bool {
     matches!(CLASSES[usize::from(byte)], Class::Letter | Class::Digit)
 }
 
-fn ends_in_word(bytes: &[u8], position: usize) -> bool {
-    position > 0 && is_word(bytes[position - 1])
+/// Whether a word, or what stands for one in a template, ends at `position`.
+fn follows_word(bytes: &[u8], position: usize) -> bool {
+    position > 0 && (is_word(bytes[position - 1]) || matches!(bytes[position - 1], b'#' | b'>'))
+}
+
+/// Whether a word, or what stands for one in a template, begins with `byte`.
+fn goes_on(byte: u8) -> bool {
+    is_word(byte) || matches!(byte, b'#' | b'<')
 }
 
 /// End of the run of letters and digits at `start`, and whether it holds a digit.
@@ -290,7 +300,7 @@ fn uuid(bytes: &[u8], start: usize) -> Option<usize> {
     let shaped = text.iter().enumerate().all(|(index, &byte)| {
         if matches!(index, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() }
     });
-    (shaped && !is_word(byte(bytes, end))).then_some(end)
+    (shaped && !goes_on(byte(bytes, end))).then_some(end)
 }
 
 /// Six pairs of hexadecimal digits joined by `separator`.
@@ -301,7 +311,7 @@ fn hardware_address(bytes: &[u8], start: usize, separator: u8) -> Option<usize> 
         .iter()
         .enumerate()
         .all(|(index, &byte)| if index % 3 == 2 { byte == separator } else { byte.is_ascii_hexdigit() });
-    (shaped && !is_word(byte(bytes, end)) && byte(bytes, end) != separator).then_some(end)
+    (shaped && !goes_on(byte(bytes, end)) && byte(bytes, end) != separator).then_some(end)
 }
 
 /// Four numbers up to 255, with a port or a prefix length behind.
@@ -343,6 +353,9 @@ fn port_or_prefix(bytes: &[u8], end: usize) -> usize {
 
 /// Groups of up to four hexadecimal digits between colons: eight of them, or fewer around one `::`.
 fn ipv6(bytes: &[u8], start: usize) -> Option<usize> {
+    if start > 0 && matches!(bytes[start - 1], b'#' | b'>') {
+        return None; // the rest of something that was masked
+    }
     let mut end = start;
     let mut groups = 0;
     let mut gap = false;
@@ -380,7 +393,7 @@ fn ipv6(bytes: &[u8], start: usize) -> Option<usize> {
         }
     }
     let complete = groups == 8 || (gap && groups > 0);
-    if !complete || !has_digit || is_word(byte(bytes, end)) {
+    if !complete || !has_digit || goes_on(byte(bytes, end)) {
         return None;
     }
     Some(if byte(bytes, end) == b'/' { port_or_prefix(bytes, end) } else { end })
