@@ -1,5 +1,6 @@
 //! The command line: every flag is defined here, once; help, man page and completions are derived from it.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "brackets in a help text are no links")]
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, where backticks would be printed")]
 #![allow(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 

@@ -1,8 +1,8 @@
 //! The encoder: from a template to a unit vector.
 //!
 //! [`Encoder`] is the one interface. Behind it are the files of a BERT-family sentence encoder ([`files`]), a
-//! tokenizer ([`tokenize`]: our own `WordPiece` for BERT vocabularies, or the `tokenizers` crate) and a backend that computes: [`native`],
-//! our own CPU kernels, or [`candle`], the portable reference for every BERT.
+//! tokenizer (`tokenize`: our own `WordPiece` for BERT vocabularies, or the `tokenizers` crate) and a backend that computes: [`native`],
+//! our own CPU kernels, or `candle`, the portable reference for every BERT.
 
 mod candle;
 pub mod files;

@@ -7,7 +7,7 @@
 //!                                [some chunks] -> writer thread: waits for tickets, writes in order
 //! ```
 //!
-//! Real logs repeat, so the coordinator keeps a [`table`] of the templates it has met; only new ones reach the
+//! Real logs repeat, so the coordinator keeps a `table` of the templates it has met; only new ones reach the
 //! encoder, each once. Rows are worked on in parallel without a lock, because the table only changes between two
 //! steps. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
 
