@@ -4,7 +4,7 @@
 # labels all the same is the schema's work and ours.
 #
 # State: the GGUF is written and read back by `gguf`; the whole has not been run to its end yet, as llama-cpp-python
-# comes as source and took more than a quarter of an hour to build on two busy cores.
+# comes as source and took about a quarter of an hour to build on two busy cores.
 #
 #   tests/manual/llama-server.sh [LOGCLASS]      a folder with a Python environment can be named in LLAMA_VENV
 set -euo pipefail
