@@ -8,7 +8,7 @@ use crate::cli::{Classify, Format, OnBadRow, OutputFormat};
 use crate::input::decode::{Bytes, decode};
 use crate::input::open::{ColumnNames, Source, open_csv, open_lines};
 use crate::input::{BadRows, ChunkReader, JsonLayout, Limits, LineLayout};
-use crate::pipeline::{EXPLAINED, Shape, header, text_header};
+use crate::pipeline::{EXPLAINED, Shape, header, new_columns, text_header};
 
 /// An input that is ready to be read.
 pub struct Opened {
@@ -132,19 +132,7 @@ fn csv(
         ));
     }
     let overwrite = input.layout.label.is_some();
-    let mut new = Vec::new();
-    if !overwrite {
-        new.push(columns.label.as_str());
-    }
-    if arguments.explain {
-        if let Some(taken) = EXPLAINED.iter().find(|column| input.names.iter().any(|name| name == *column)) {
-            anyhow::bail!(
-                "{}: there is a column {taken:?} already: --explain would add another",
-                source.name()
-            );
-        }
-        new.extend(EXPLAINED);
-    }
+    let new = new_columns(&input, &columns.label, arguments.explain).with_context(|| source.name())?;
     let head = if columns.no_header {
         input.header
     } else {

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,7 +133,7 @@ impl EncoderFiles {
     fn from_paths(name: String, config: &Path, tokenizer: &Path, weights: &Path) -> Result<Self> {
         let read =
             |path: &Path| std::fs::read(path).with_context(|| format!("encoder file {}", path.display()));
-        let weights = map(weights).with_context(|| format!("encoder file {}", weights.display()))?;
+        let weights = read_weights(weights).with_context(|| format!("encoder file {}", weights.display()))?;
         let sha256 = hex(&Sha256::digest((*weights).as_ref()));
         Ok(Self {
             identity: EncoderIdentity { name, sha256 },
@@ -146,12 +145,12 @@ impl EncoderFiles {
 }
 
 /// Reads a weights file into memory.
-fn map(path: &Path) -> Result<SharedBytes> {
-    let length = File::open(path)?.metadata()?.len();
-    if length == 0 {
+fn read_weights(path: &Path) -> Result<SharedBytes> {
+    let bytes = std::fs::read(path)?;
+    if bytes.is_empty() {
         bail!("the file is empty");
     }
-    Ok(Arc::new(std::fs::read(path)?))
+    Ok(Arc::new(bytes))
 }
 
 /// Lower-case hexadecimal of `bytes`.

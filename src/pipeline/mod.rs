@@ -28,7 +28,7 @@ use crate::llm::{Llm, Ticket};
 use crate::progress::Progress;
 use crate::record::{Reason, Stage, Verdict};
 use crate::template;
-pub use row::{EXPLAINED, RowFormat, Shape, header, text_header};
+pub use row::{EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
 use table::{Key, KeyMap, Table};
 pub use write::{Destination, Tally};
 

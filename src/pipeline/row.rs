@@ -1,8 +1,10 @@
 //! How a row is written: the record as it came, with its label in it.
 
+use anyhow::{Result, bail};
 use std::borrow::Cow;
 
 use crate::cascade::Cascade;
+use crate::input::open::CsvInput;
 use crate::input::{Chunk, FieldForm, FieldSpan, RecordSpan, csv};
 use crate::record::{Labels, Verdict};
 
@@ -219,6 +221,24 @@ fn safe_record(
             _ => out.extend_from_slice(raw),
         }
     }
+}
+
+/// The columns that a CSV gets: the label's unless it is there to be overwritten, and those of `explain`.
+///
+/// # Errors
+/// When a column that `explain` adds is there already.
+pub fn new_columns<'a>(input: &CsvInput, label: &'a str, explain: bool) -> Result<Vec<&'a str>> {
+    let mut new = Vec::new();
+    if input.layout.label.is_none() {
+        new.push(label);
+    }
+    if explain {
+        if let Some(taken) = EXPLAINED.iter().find(|column| input.names.iter().any(|name| name == *column)) {
+            bail!("there is a column {taken:?} already: --explain would add another");
+        }
+        new.extend(EXPLAINED);
+    }
+    Ok(new)
 }
 
 /// The header with the new columns.

@@ -13,7 +13,7 @@ use crate::input::Limits;
 use crate::input::open::{ColumnNames, open_csv};
 use crate::llm::{Llm, LlmConfig};
 use crate::output::Output;
-use crate::pipeline::{Destination, EXPLAINED, Pipeline, RowFormat, Settings, Shape, Tally, header};
+use crate::pipeline::{Destination, Pipeline, RowFormat, Settings, Shape, Tally, header, new_columns};
 use crate::progress::Progress;
 use crate::record::Stage;
 
@@ -153,18 +153,7 @@ impl Engine {
         let columns = self.columns(options);
         let limits = limits();
         let input = open_csv(input, Some(delimiter), &columns, limits)?;
-        let mut new = Vec::new();
-        if input.layout.label.is_none() {
-            new.push(columns.label.as_str());
-        }
-        if options.explain {
-            if let Some(taken) =
-                EXPLAINED.iter().find(|column| input.names.iter().any(|name| name == *column))
-            {
-                bail!("there is a column {taken:?} already: --explain would add another");
-            }
-            new.extend(EXPLAINED);
-        }
+        let new = new_columns(&input, &columns.label, options.explain)?;
         let cascade = if options.explain { &self.explaining } else { &self.plain };
         let llm = self.open_llm(cascade)?;
         let mut destination: Destination<'_> = Output::stream(output, name).into();
