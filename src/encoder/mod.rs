@@ -36,7 +36,7 @@ pub enum Backend {
 }
 
 /// Environment variable that forces the instructions of the native kernels, to compare them:
-/// `avx512-bf16`, `avx512`, `avx2` or `portable`.
+/// `amx-bf16`, `avx512-bf16`, `avx512`, `avx2` or `portable`.
 pub const INSTRUCTIONS_VARIABLE: &str = "LOGCLASS_INSTRUCTIONS";
 
 /// A loaded encoder. It can be shared by threads.

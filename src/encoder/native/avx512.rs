@@ -37,7 +37,7 @@ fn run<S: Simd, O: Operation>(simd: S, operation: O) -> O::Output {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma,avx512bf16")]
-fn run_bf16<S: Simd, O: Operation>(simd: S, operation: O) -> O::Output {
+pub(super) fn run_bf16<S: Simd, O: Operation>(simd: S, operation: O) -> O::Output {
     operation.apply(simd)
 }
 

@@ -6,7 +6,7 @@ use super::aligned::Aligned;
 use super::attention::{Attention, Panels};
 use super::epilogue::{Bias, BiasGelu, BiasResidual};
 use super::model::Model;
-use super::multiply::Multiply;
+use super::multiply::{Multiply, readable_rows};
 use super::normalize::Normalize;
 use super::simd::Simd;
 
@@ -34,7 +34,7 @@ pub(super) fn forward<S: Simd>(
 ) {
     let hidden = model.embeddings.norm.scale.len();
     let rows: usize = batch.iter().map(|message| message.len()).sum();
-    let words = |columns: usize| rows * columns / S::OPERANDS_PER_WORD;
+    let words = |columns: usize| readable_rows::<S>(rows) * columns / S::OPERANDS_PER_WORD;
     let intermediate = model.layers.first().map_or(0, |layer| layer.expansion.bias.len());
 
     let residual = scratch.residual.take(rows * hidden);

@@ -8,6 +8,8 @@ use std::str::FromStr;
 /// What the encoder computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Instructions {
+    /// As [`Self::Avx512Bf16`], with matrix products in the tiles of AMX.
+    Amx,
     /// 512-bit vectors; products of bf16 pairs added up in f32.
     Avx512Bf16,
     /// 512-bit vectors of f32.
@@ -20,7 +22,7 @@ pub enum Instructions {
 
 impl Instructions {
     /// All of them, the best first.
-    pub const ALL: [Self; 4] = [Self::Avx512Bf16, Self::Avx512, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 5] = [Self::Amx, Self::Avx512Bf16, Self::Avx512, Self::Avx2, Self::Portable];
 
     /// Those this processor has, the best first; [`Self::Portable`] is always the last.
     #[must_use]
@@ -39,6 +41,10 @@ impl Instructions {
         {
             use super::{avx2::Avx2, avx512::Avx512};
             match self {
+                #[cfg(target_os = "linux")]
+                Self::Amx => super::amx::Amx::detect().is_some(),
+                #[cfg(not(target_os = "linux"))]
+                Self::Amx => false,
                 Self::Avx512Bf16 => Avx512::<true>::detect().is_some(),
                 Self::Avx512 => Avx512::<false>::detect().is_some(),
                 Self::Avx2 => Avx2::detect().is_some(),
@@ -53,6 +59,7 @@ impl Instructions {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Amx => "amx-bf16",
             Self::Avx512Bf16 => "avx512-bf16",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",

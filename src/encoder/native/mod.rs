@@ -5,15 +5,17 @@
 //!
 //! - `forward`: the pass of a batch, top to bottom, on the buffers of a [`Scratch`];
 //! - `multiply` with `epilogue` and `gelu`, `attention` with `exponential`, `normalize`: the kernels, each written once over
-//!   `simd`, the vector operations, which `avx512`, `avx2` and `portable` provide;
+//!   `simd`, the vector operations, which `amx`, `avx512`, `avx2` and `portable` provide;
 //! - `model`, `packed` and `weights`: from the bytes of a safetensors file to what the kernels read.
 //!
-//! All `unsafe` code of the program is here, nearly all of it in `avx512` and `avx2`.
+//! All `unsafe` code of the program is here, nearly all of it in `amx`, `avx512` and `avx2`.
 
 #![allow(unsafe_code, reason = "intrinsics; each use says why it is sound")]
 #![allow(clippy::inline_always, reason = "a kernel gets the instructions of the function it is inlined into")]
 
 mod aligned;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -36,6 +38,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, ensure};
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use amx::Amx;
 #[cfg(target_arch = "x86_64")]
 use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
@@ -83,6 +87,8 @@ impl BertConfig {
 /// What a path keeps: the proof that the processor has its instructions.
 #[derive(Clone, Copy, Debug)]
 enum Path {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    Amx(Amx),
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16(Avx512<true>),
     #[cfg(target_arch = "x86_64")]
@@ -95,6 +101,8 @@ enum Path {
 impl Path {
     fn new(instructions: Instructions) -> Option<Self> {
         match instructions {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Instructions::Amx => Amx::detect().map(Self::Amx),
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512Bf16 => Avx512::detect().map(Self::Avx512Bf16),
             #[cfg(target_arch = "x86_64")]
@@ -102,7 +110,7 @@ impl Path {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => Avx2::detect().map(Self::Avx2),
             Instructions::Portable => Some(Self::Portable(Portable)),
-            #[cfg(not(target_arch = "x86_64"))]
+            #[allow(unreachable_patterns, reason = "where all of them are written for")]
             _ => None,
         }
     }
@@ -112,6 +120,8 @@ impl Path {
 macro_rules! with_path {
     ($path:expr, $simd:ident => $expression:expr) => {
         match $path {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Path::Amx($simd) => $expression,
             #[cfg(target_arch = "x86_64")]
             Path::Avx512Bf16($simd) => $expression,
             #[cfg(target_arch = "x86_64")]

@@ -5,7 +5,7 @@
 //! is made in the same order whatever rows are computed beside it: a message's vector does not depend on its batch.
 
 use super::packed::{Packed, panel_width};
-use super::simd::{Operation, Simd};
+use super::simd::{Operation, Simd, SumBlock};
 
 /// Rows in a full tile.
 pub(super) const TILE_ROWS: usize = 6;
@@ -16,7 +16,13 @@ pub(super) trait Epilogue {
     fn take<S: Simd>(&mut self, simd: S, row: usize, column: usize, low: S::Vector, high: S::Vector);
 }
 
-/// `rows` rows of operands (`rows * weights.depth` words) times `weights`.
+/// Rows of operands that a product may read: where it works in blocks it reads whole ones, and what the rows after the last hold
+/// does not matter.
+pub(super) const fn readable_rows<S: Simd>(rows: usize) -> usize {
+    if S::BLOCK > 0 { rows.next_multiple_of(S::BLOCK) } else { rows }
+}
+
+/// `rows` rows of operands ([`readable_rows`] times `weights.depth` words) times `weights`.
 pub(super) struct Multiply<'a, E> {
     pub(super) operands: &'a [u32],
     pub(super) rows: usize,
@@ -30,6 +36,7 @@ impl<E: Epilogue> Operation for Multiply<'_, E> {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S) {
         match S::TILE_VECTORS {
+            _ if S::BLOCK > 0 => blocks(simd, self),
             4 => panels::<S, E, 4>(simd, self),
             _ => panels::<S, E, 2>(simd, self),
         }
@@ -61,6 +68,33 @@ fn panels<S: Simd, E: Epilogue, const VECTORS: usize>(simd: S, product: Multiply
             }
         }
     }
+}
+
+/// The same in blocks that the processor sums in tiles of its own: a block goes through memory, and the epilogue reads it from there.
+/// Half a panel stays in the first-level cache while the rows pass.
+#[inline(always)]
+fn blocks<S: Simd, E: Epilogue>(simd: S, product: Multiply<'_, E>) {
+    let Multiply { operands, rows, weights, mut epilogue } = product;
+    let (width, depth) = (panel_width::<S>(), weights.depth);
+    assert!(operands.len() >= readable_rows::<S>(rows) * depth);
+    let mut sums = SumBlock([0.0; 32 * 32]);
+    simd.begin_blocks();
+    for (index, panel) in weights.words().chunks_exact(width * depth).enumerate() {
+        for part in (0..width).step_by(S::BLOCK) {
+            for row in (0..rows).step_by(S::BLOCK) {
+                let count = (rows - row).min(S::BLOCK);
+                simd.block(&operands[row * depth..], depth, count, &panel[part..], width, &mut sums);
+                for (place, sums) in sums.0.chunks_exact(S::BLOCK).take(count).enumerate() {
+                    for column in (0..S::BLOCK).step_by(2 * S::LANES) {
+                        let low = simd.load(&sums[column..]);
+                        let high = simd.load(&sums[column + S::LANES..]);
+                        epilogue.take(simd, row + place, index * width + part + column, low, high);
+                    }
+                }
+            }
+        }
+    }
+    simd.end_blocks();
 }
 
 /// One tile of the product, at the row and column of `place`, and its epilogue.

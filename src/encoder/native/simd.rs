@@ -16,6 +16,10 @@ pub(super) trait Operation {
     fn apply<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// Room for a block of sums of [`Simd::block`]: 32 rows of 32 values.
+#[repr(align(64))]
+pub(super) struct SumBlock(pub(super) [f32; 32 * 32]);
+
 /// Vectors of f32 of one instruction set.
 pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// `LANES` values of f32, or as many words.
@@ -27,6 +31,10 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     const OPERANDS_PER_WORD: usize;
     /// Vectors in a row of the tile of sums that a matrix product keeps in registers: with six rows, what the registers hold.
     const TILE_VECTORS: usize;
+
+    /// Rows and columns of the blocks of sums that the processor makes in tiles of its own, at most those of a [`SumBlock`]; 0 where it
+    /// has none, and a matrix product sums in registers.
+    const BLOCK: usize = 0;
 
     /// Runs `operation` compiled with these instructions.
     fn run<O: Operation>(self, operation: O) -> O::Output;
@@ -68,5 +76,30 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
                 line[row] = word;
             }
         }
+    }
+
+    /// Before the blocks of a product.
+    #[inline(always)]
+    fn begin_blocks(self) {}
+
+    /// After them.
+    #[inline(always)]
+    fn end_blocks(self) {}
+
+    /// A block of sums: the first `rows` rows of `operands`, of `depth` words each, times the first [`Self::BLOCK`] columns of `panel`,
+    /// whose `depth` lines are `width` words apart. Row `r` of the block begins at `sums.0[r * BLOCK]`; `operands` can be
+    /// read to the end of a whole tile of rows, and what the rows after `rows` hold is undefined.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "two matrices, their shapes, and a place for the third")]
+    fn block(
+        self,
+        _operands: &[u32],
+        _depth: usize,
+        _rows: usize,
+        _panel: &[u32],
+        _width: usize,
+        _sums: &mut SumBlock,
+    ) {
+        unreachable!("only where BLOCK is not 0")
     }
 }

@@ -9,7 +9,7 @@ use super::super::attention::{Attention, Panels};
 use super::super::epilogue::{Bias, BiasGelu, BiasResidual};
 use super::super::exponential::power_of_two;
 use super::super::gelu::gelu;
-use super::super::multiply::Multiply;
+use super::super::multiply::{Multiply, readable_rows};
 use super::super::normalize::{Norm, Normalize};
 use super::super::packed::{Pack, Packed, to_operands};
 use super::super::simd::{Operation, Simd};
@@ -121,7 +121,12 @@ fn check_products<S: Simd>(simd: S) {
         (5, 384, 128),
         (6, 64, 192),
         (7, 1536, 64),
+        (16, 64, 64),
+        (17, 64, 128),
         (23, 384, 192),
+        (32, 128, 64),
+        (33, 64, 64),
+        (50, 1536, 64),
     ] {
         let what = format!("{rows} x {depth} x {columns}");
         let weights = noise(columns * depth, 1);
@@ -131,6 +136,10 @@ fn check_products<S: Simd>(simd: S) {
         let left = values(simd, &operands);
         let right = values(simd, &simd.run(ToOperands(&weights)));
         let expected = product(&left, &right, depth, &bias);
+        // Rows that a product in blocks may read and must not mind.
+        let readable = readable_rows::<S>(rows) * depth / S::OPERANDS_PER_WORD;
+        let mut operands = operands;
+        operands.resize(readable, u32::MAX);
 
         let mut words = vec![u32::MAX; rows * columns / S::OPERANDS_PER_WORD];
         simd.run(Multiply {
