@@ -2,8 +2,9 @@
 //!
 //!     cargo run --release --example few_shot -- MESSAGE_COLUMN EVENT_COLUMN FILE.csv...
 //!
-//! Events with ten lines or more; five lines each to train, up to forty to test, drawn with a fixed seed. With
-//! `--split FOLDER` in front, the lines drawn are written there, for other tools to be measured on the same ones.
+//! Events with ten lines or more; five lines each to train, up to forty to test, drawn with a fixed seed (`--seed N` in front
+//! draws others). With `--split FOLDER` in front, the lines drawn are written there, for other tools to be measured on
+//! the same ones (`benches/quality/few_shot_sklearn.py`).
 
 use anyhow::{Context, Result, bail};
 use logclass::encoder::{Backend, Encoder, parse_source};
@@ -17,23 +18,24 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const TRAIN: usize = 5;
 const TEST: usize = 40;
-const SEED: u64 = 1;
 
 fn main() -> Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut split = None;
-    if arguments.first().is_some_and(|first| first == "--split") {
-        split = Some(PathBuf::from(arguments.remove(1)));
-        arguments.remove(0);
-    }
+    let mut option = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.remove(place);
+        (place < arguments.len()).then(|| arguments.remove(place))
+    };
+    let split = option("--split").map(PathBuf::from);
+    let seed = option("--seed").map_or(Ok(1), |seed| seed.parse()).context("--seed takes a number")?;
     let [message, event, files @ ..] = arguments.as_slice() else {
-        bail!("usage: few_shot [--split FOLDER] MESSAGE_COLUMN EVENT_COLUMN FILE.csv...")
+        bail!("usage: few_shot [--seed N] [--split FOLDER] MESSAGE_COLUMN EVENT_COLUMN FILE.csv...")
     };
     let encoder = Encoder::load(&parse_source(None)?, Backend::Auto)?;
     let mut scores = Vec::new();
     for file in files {
         let path = Path::new(file);
-        let (train, test) = draw(path, message, event)?;
+        let (train, test) = draw(path, message, event, seed)?;
         if let Some(folder) = &split {
             let name = path.file_name().context("a file name")?.to_string_lossy().into_owned();
             for (part, rows) in [("train", &train), ("test", &test)] {
@@ -56,7 +58,7 @@ fn main() -> Result<()> {
 type Rows = Vec<(String, String)>;
 
 /// Lines to train on and lines to test with, messages with their events.
-fn draw(path: &Path, message: &str, event: &str) -> Result<(Rows, Rows)> {
+fn draw(path: &Path, message: &str, event: &str, seed: u64) -> Result<(Rows, Rows)> {
     let mut reader = csv::Reader::from_path(path)?;
     let header = reader.headers()?.clone();
     let column = |name: &str| {
@@ -67,7 +69,7 @@ fn draw(path: &Path, message: &str, event: &str) -> Result<(Rows, Rows)> {
     for (line, record) in reader.byte_records().enumerate() {
         let record = record?;
         let text = |index: usize| String::from_utf8_lossy(&record[index]).into_owned();
-        let place = xxh3_64_with_seed(&line.to_le_bytes(), SEED);
+        let place = xxh3_64_with_seed(&line.to_le_bytes(), seed);
         events.entry(text(event)).or_default().push((place, text(message)));
     }
     let (mut train, mut test) = (Rows::new(), Rows::new());
@@ -87,7 +89,8 @@ fn macro_f1(encoder: &Encoder, train: &Rows, test: &Rows) -> Result<f64> {
     let dataset = Dataset::new(train.iter().map(|(message, event)| (message.as_str(), event.as_str())))?;
     let settings = Settings::default();
     let encoded = Encoded::new(&dataset, encoder, settings.ngrams, |_| ())?;
-    let held_out = select(&dataset, &encoded, &settings, &folds(&dataset, settings.folds, SEED), || ());
+    let held_out =
+        select(&dataset, &encoded, &settings, &folds(&dataset, settings.folds, settings.seed), || ());
     let head = finish(&dataset, &encoded, encoder, &settings, &held_out, TrainingInfo::default());
     let templates: Vec<String> = test.iter().map(|(message, _)| mask(message.as_bytes())).collect();
     let templates: Vec<&str> = templates.iter().map(String::as_str).collect();

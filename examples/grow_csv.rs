@@ -41,19 +41,18 @@ fn main() -> Result<()> {
     Ok(writer.flush()?)
 }
 
-/// Draws every digit of `message` anew. Three digits stay below 256, as addresses need, and no number begins with 0
-/// that did not.
+/// Draws every digit of `message` anew. Three digits stay below 256, as addresses need, and a number begins with 0 if
+/// it did (`0x`).
 fn vary(message: &mut [u8], random: &mut fastrand::Rng) {
     let mut rest = message;
     while let Some(start) = rest.iter().position(u8::is_ascii_digit) {
-        let end = rest[start..].iter().position(|byte| !byte.is_ascii_digit()).map_or(rest.len(), |n| start + n);
+        let end =
+            rest[start..].iter().position(|byte| !byte.is_ascii_digit()).map_or(rest.len(), |n| start + n);
         let number = &mut rest[start..end];
         let begins = number[0];
         number.iter_mut().for_each(|digit| *digit = b'0' + random.u8(0..10));
-        if begins != b'0' {
-            number[0] = b'1' + random.u8(0..9);
-        }
-        if number.len() == 3 {
+        number[0] = if begins == b'0' { begins } else { b'1' + random.u8(0..9) };
+        if number.len() == 3 && begins != b'0' {
             let value = 100 + random.u16(0..156);
             number.copy_from_slice(value.to_string().as_bytes());
         }

@@ -9,6 +9,7 @@
 //! | numbers, also inside words (`user42`, `v2.3.1`) | `#` |
 //! | dates and times, with zones | `<time>` |
 //! | IPv4 and IPv6 addresses, with port or prefix length | `<ip>` |
+//! | names of machines on the network, with their port | `<host>` |
 //! | UUIDs | `<uuid>` |
 //! | hexadecimal of 8 digits or more, `0x..`, MAC addresses | `<hex>` |
 //! | e-mail addresses | `<email>` |
@@ -16,13 +17,15 @@
 //!
 //! White space and control characters fold to one space. The mask is idempotent: a template is its own template.
 
+mod address;
+mod moment;
 mod scan;
 
 use std::borrow::Cow;
 
 /// Version of the masking rules. A model remembers the one it was trained with; any change of the output of
 /// [`mask_into`] must raise it.
-pub const MASKER_VERSION: u32 = 1;
+pub const MASKER_VERSION: u32 = 2;
 
 /// Longest template in bytes. The encoder reads 256 tokens at most, which this holds with room to spare.
 pub const MAX_TEMPLATE_BYTES: usize = 4096;
@@ -77,6 +80,14 @@ mod tests {
             ("at 0x7fff5fbff8c0: fault", "at <hex>: fault"),
             ("mail from jane.doe+x@mail.example.org refused", "mail from <email> refused"),
             ("root@localhost ran", "root@localhost ran"),
+            ("db3.example.com:5432 close, proxy.lab.uni.edu.hk:70 open", "<host> close, <host> open"),
+            ("rhost=example.com user=eve", "rhost=<host> user=eve"),
+            ("from adsl-70-242-7.dsl.isp.example.net", "from <host>"),
+            ("GET https://shop.example.com/cart/7", "GET https://<host>/cart/#"),
+            (
+                "at main.rs:12, app.views.py:7, java.net and org.acme.pay.Job:9",
+                "at main.rs:#, app.views.py:#, java.net and org.acme.pay.Job:#",
+            ),
             ("2026-11-22T21:20:29.123Z start", "<time> start"),
             ("2026-11-22 21:20:29,123 +0200 start", "<time> start"),
             ("[10/Oct/2000:13:55:36 -0700] \"GET /\"", "[<time>] \"GET /\""),
@@ -142,6 +153,8 @@ mod tests {
             Just("12:34:56".to_owned()),
             Just("10.0.0.1".to_owned()),
             Just("a@b.example".to_owned()),
+            Just("db3.example.com".to_owned()),
+            Just(".co.uk".to_owned()),
             "\\PC",
         ];
         prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())

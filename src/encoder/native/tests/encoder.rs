@@ -90,7 +90,11 @@ fn paths_agree() {
     let portable = encode(&encoder(Instructions::Portable), &messages);
     for instructions in Instructions::available() {
         let vectors = encode(&encoder(instructions), &messages);
-        let least = if matches!(instructions, Instructions::Amx | Instructions::Avx512Bf16) { 0.999 } else { 0.999_999 };
+        let least = if matches!(instructions, Instructions::Amx | Instructions::Avx512Bf16) {
+            0.999
+        } else {
+            0.999_999
+        };
         for (vector, portable) in vectors.chunks(64).zip(portable.chunks(64)) {
             assert!((cosine(vector, vector) - 1.0).abs() < 1e-6);
             assert!(cosine(vector, portable) > least, "{instructions}: {}", cosine(vector, portable));
