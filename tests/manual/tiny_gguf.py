@@ -1,4 +1,4 @@
-"""Writes a llama-architecture GGUF with random weights and a byte-level vocabulary: a megabyte, and complete."""
+"""Writes a llama-architecture GGUF with random weights and a vocabulary of bytes: half a megabyte, and complete."""
 
 import sys
 
@@ -10,11 +10,14 @@ random = numpy.random.default_rng(0)
 
 
 def weights(*shape):
-    return (random.standard_normal(shape) * 0.05).astype(numpy.float32)
+    # As large as they are, so that what is said depends on what was asked; smaller ones always say the same.
+    return random.standard_normal(shape).astype(numpy.float32)
 
 
-tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+# The space has a token of its own, for this kind of tokenizer turns it into a character of three bytes.
+tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)] + ["\u2581"]
 kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL] + [gguf.TokenType.BYTE] * 256
+kinds += [gguf.TokenType.NORMAL]
 
 writer = gguf.GGUFWriter(sys.argv[1], "llama")
 writer.add_name("tiny random")
