@@ -1,0 +1,102 @@
+//! What a row is made of, each part alone: masking, rules, tokens, vectors.
+//!
+//!     cargo bench                     all of it
+//!     cargo bench -- masking          what has the word in its name
+//!
+//! The messages are those of the corpus. Throughput is in messages or, for masking and rules, in bytes.
+
+#![allow(missing_docs, clippy::missing_panics_doc, reason = "a bench is no library")]
+
+use std::sync::LazyLock;
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use logclass::config::Config;
+use logclass::encoder::native::Instructions;
+use logclass::encoder::wordpiece::WordPiece;
+use logclass::encoder::{Encoder, parse_source};
+use logclass::rules::{Rule, Rules};
+use logclass::template;
+
+fn main() {
+    divan::main();
+}
+
+/// Every message of the corpus.
+static MESSAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut messages = Vec::new();
+    let mut files: Vec<_> = std::fs::read_dir("resources/corpus").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "csv")) {
+        for record in csv::Reader::from_path(file).unwrap().records() {
+            messages.push(record.unwrap()[1].to_owned());
+        }
+    }
+    messages
+});
+
+static TEMPLATES: LazyLock<Vec<String>> =
+    LazyLock::new(|| MESSAGES.iter().map(|message| template::mask(message.as_bytes())).collect());
+
+fn bytes(texts: &[String]) -> BytesCount {
+    BytesCount::new(texts.iter().map(String::len).sum::<usize>())
+}
+
+#[divan::bench]
+fn masking(bencher: Bencher<'_, '_>) {
+    let mut masked = String::new();
+    bencher.counter(bytes(&MESSAGES)).bench_local(|| {
+        for message in &*MESSAGES {
+            template::mask_into(message.as_bytes(), &mut masked);
+            black_box(&masked);
+        }
+    });
+}
+
+/// The bundled rules, and ten times as many, which match nothing of the corpus.
+#[divan::bench(args = [10, 100])]
+fn rules(bencher: Bencher<'_, '_>, count: usize) {
+    let mut all = Config::bundled().unwrap().rules;
+    let bundled = all.clone();
+    for index in 0..count.saturating_sub(all.len()) {
+        let like = &bundled[index % bundled.len()];
+        let pattern = format!("(?i)\\bword{index}[- ](?:one|two|three)\\b.*\\bword{}\\b", index + 1);
+        all.push(Rule { name: format!("rule {index}"), pattern, ..like.clone() });
+    }
+    all.truncate(count);
+    let rules = Rules::new(all).unwrap();
+    bencher.counter(bytes(&MESSAGES)).bench(|| {
+        for message in &*MESSAGES {
+            black_box(rules.first_match(b"", message.as_bytes()));
+        }
+    });
+}
+
+#[divan::bench]
+fn tokens(bencher: Bencher<'_, '_>) {
+    let json = std::fs::read("models/all-MiniLM-L6-v2/tokenizer.json").unwrap();
+    let tokenizer = WordPiece::from_json(&json).unwrap();
+    let mut ids = Vec::new();
+    bencher.counter(ItemsCount::new(TEMPLATES.len())).bench_local(|| {
+        for template in &*TEMPLATES {
+            ids.clear();
+            tokenizer.encode_into(template, 256, &mut ids);
+            black_box(&ids);
+        }
+    });
+}
+
+/// Vectors of a batch of 32 texts, by the instructions this processor has and by the length of the texts in words.
+#[divan::bench(args = cases(), sample_count = 20)]
+fn vectors(bencher: Bencher<'_, '_>, (instructions, words): &(Instructions, usize)) {
+    const BATCH: usize = 32;
+    let encoder = Encoder::native(&parse_source(None).unwrap(), *instructions).unwrap();
+    let pool: Vec<&str> = TEMPLATES.iter().flat_map(|template| template.split(' ')).collect();
+    let texts: Vec<String> = pool.chunks_exact(*words).take(BATCH).map(|words| words.join(" ")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    bencher.counter(ItemsCount::new(BATCH)).bench(|| encoder.encode(black_box(&texts)).unwrap());
+}
+
+fn cases() -> Vec<(Instructions, usize)> {
+    Instructions::available().into_iter().flat_map(|way| [4, 12, 40].map(|words| (way, words))).collect()
+}
