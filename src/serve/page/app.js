@@ -147,6 +147,7 @@ function over(yes) {
   $("chosen").classList.toggle("over", yes);
   $("start").textContent = yes ? "Classify again" : "Classify";
   $("start").className = yes ? "plain" : "primary";
+  if (yes) $("drop-hint").textContent = `${size(page.file.size)} · drop another file here`;
 }
 
 // Shows which columns are used and whether the file can be classified.
