@@ -513,7 +513,11 @@ Examples:
   curl -F file=@export.csv -o labelled.csv http://localhost:5000/classify
   LOGCLASS_TOKEN=$(openssl rand -hex 32) logclass serve --host 0.0.0.0
 
-LOGCLASS_TOKEN is the secret that clients must show (Authorization: Bearer TOKEN). Temporary files go to TMPDIR.")]
+LOGCLASS_TOKEN is the secret that clients must show (Authorization: Bearer TOKEN). Temporary files go to TMPDIR.
+
+All requests share one LLM stage: --max-requests, --max-tokens and --max-cost (or the same in [llm]) hold for
+everything that is asked until the server ends, and what is beyond them is answered by rules and model. After
+failures the stage pauses for pause_seconds, then tries again.")]
 pub struct Serve {
     /// Address to listen on; another than this machine's own needs LOGCLASS_TOKEN
     #[arg(long, value_name = "ADDRESS", env = "LOGCLASS_HOST", default_value = "127.0.0.1")]
@@ -536,6 +540,12 @@ pub struct Serve {
     /// Longest upload, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, help_heading = "Limits")]
     pub max_body_bytes: u64,
+    /// Longest record, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, value_parser = record_bytes, help_heading = "Limits")]
+    pub max_record_bytes: usize,
+    /// Bytes that a compressed upload may become
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, help_heading = "Limits")]
+    pub max_decompressed_bytes: u64,
     /// Files classified at once; more are told to come back
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
     pub max_concurrent: u16,
@@ -572,6 +582,9 @@ pub struct Serve {
     /// Never ask an LLM
     #[arg(long, help_heading = "Stages")]
     pub no_llm: bool,
+    /// The LLM.
+    #[command(flatten)]
+    pub llm: LlmFlags,
     /// Threads that classify a file [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

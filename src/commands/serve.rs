@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::setup;
-use crate::cli::{LlmFlags, Running, Serve};
+use crate::cli::{Running, Serve};
 use crate::error::ExitStatus;
-use crate::serve::engine::Engine;
+use crate::serve::engine::{Bounds, Engine};
 use crate::serve::{Settings, run as serve};
 
 /// Runs the command.
@@ -17,17 +17,19 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
         return check(arguments.host, arguments.port);
     }
     let config = setup::config(arguments.stages.config.as_deref())?;
-    let llm = setup::llm_config(&config, &LlmFlags::default(), !arguments.no_llm);
+    let llm = setup::llm_config(&config, &arguments.llm, !arguments.no_llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm.is_some())?;
     let columns = setup::columns(&arguments.columns, &config, None, false);
-    let threads = setup::threads(&Running { threads: arguments.threads, quiet: true });
-    let engine = Engine::new(config, cascade, columns, llm, threads);
+    let bounds = Bounds {
+        threads: setup::threads(&Running { threads: arguments.threads, quiet: true }),
+        record_bytes: arguments.max_record_bytes,
+        decompressed_bytes: arguments.max_decompressed_bytes,
+    };
+    let engine = Engine::new(&config, cascade, columns, llm.as_ref(), bounds)?;
     let settings = Settings {
         address: SocketAddr::new(arguments.host, arguments.port),
-        token: std::env::var("LOGCLASS_TOKEN")
-            .ok()
-            .map(|token| token.trim().to_owned())
-            .filter(|token| !token.is_empty()),
+        // An empty one is refused like any that is too short: who set the variable meant to ask for a token.
+        token: std::env::var_os("LOGCLASS_TOKEN").map(|token| token.to_string_lossy().trim().to_owned()),
         insecure: arguments.insecure_no_auth,
         hosts: arguments.allow_host.clone(),
         body_bytes: arguments.max_body_bytes,

@@ -140,6 +140,7 @@ impl Desk {
         let longest = Duration::from_secs(self.config.max_wait_seconds);
         let mut state = self.lock();
         loop {
+            self.come_back(&mut state);
             if let Some((reason, _)) = &state.off {
                 return Permit::No(*reason);
             }
@@ -175,7 +176,7 @@ impl Desk {
                 }
                 Room::Later => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Room::Spent(limit) => {
-                    let why = format!("the run's limit {limit} is reached");
+                    let why = format!("the limit {limit} is reached");
                     self.turn_off(&mut state, Unanswered::BudgetSpent, why);
                 }
             }
@@ -193,7 +194,7 @@ impl Desk {
         state.budget.settle(booking.reservation, taken);
         let others = state.budget.under_way();
         state.pace.learn(&limits, others, usual(booking.reservation), Instant::now());
-        let broken = self.config.breaker_failures.saturating_mul(STRAIN_OF_FAILURE);
+        let broken = self.strain_borne();
         let (strain, why) = match booking.verdict {
             Ok(_) => {
                 state.known_good |= state.dialect == booking.dialect;
@@ -231,16 +232,23 @@ impl Desk {
         self.changed.notify_all();
     }
 
-    /// From here on nothing is sent, and what waits is told so.
+    /// From here on, or until the pause of a server is over, nothing is sent, and what waits is told so.
     fn turn_off(&self, state: &mut State, reason: Unanswered, why: String) {
         if state.off.is_some() {
             return;
         }
         state.off = Some((reason, why));
+        let returns = self.standing && reason == Unanswered::SwitchedOff;
+        state.off_until = returns.then(|| Instant::now() + self.pause());
         for question in std::mem::take(&mut state.waiting) {
             state.answers[question.number] = Some(Answer::Failed(reason));
         }
         self.changed.notify_all();
+    }
+
+    /// Strain at which the stage is switched off.
+    pub(super) fn strain_borne(&self) -> u32 {
+        self.config.breaker_failures.saturating_mul(STRAIN_OF_FAILURE)
     }
 
     fn why_off(&self) -> Option<String> {

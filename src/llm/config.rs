@@ -118,6 +118,8 @@ pub struct LlmConfig {
     pub max_wait_seconds: u64,
     /// Consecutive failures after which the stage is switched off.
     pub breaker_failures: u32,
+    /// How long a server's stage stays switched off after failures, in seconds; a run's stays off.
+    pub pause_seconds: u64,
     /// What leaves the machine.
     pub send: Send,
     /// Longest message that is sent, in characters.
@@ -159,6 +161,7 @@ struct RawLlm {
     retries: Option<u32>,
     max_wait_seconds: Option<u64>,
     breaker_failures: Option<u32>,
+    pause_seconds: Option<u64>,
     send: Option<Send>,
     max_message_chars: Option<usize>,
     examples_per_label: Option<usize>,
@@ -220,6 +223,7 @@ impl TryFrom<RawLlm> for LlmConfig {
             retries: raw.retries.unwrap_or(4),
             max_wait_seconds: raw.max_wait_seconds.unwrap_or(60),
             breaker_failures: raw.breaker_failures.unwrap_or(5).max(1),
+            pause_seconds: raw.pause_seconds.unwrap_or(60),
             send: raw.send.unwrap_or(Send::Template),
             max_message_chars: raw.max_message_chars.unwrap_or(2_000).max(1),
             examples_per_label: raw.examples_per_label.unwrap_or(3),

@@ -6,6 +6,7 @@
 use anyhow::Result;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::budget::{Budget, usual_tokens};
 use super::client::Client;
@@ -44,6 +45,8 @@ pub struct Desk {
     pub(super) storing: Mutex<()>,
     pub(super) state: Mutex<State>,
     pub(super) changed: Condvar,
+    /// It serves a process that goes on, not a run.
+    pub(super) standing: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,9 @@ pub(super) struct State {
     pub(super) known_good: bool,
     pub(super) strain: u32,
     pub(super) off: Option<(Unanswered, String)>,
+    /// When it may come back, if it may.
+    pub(super) off_until: Option<Instant>,
+    pub(super) askers: u64,
     pub(super) closed: bool,
     pub(super) from_cache: u64,
     pub(super) first_failure: Option<String>,
@@ -71,6 +77,8 @@ pub(super) struct Question {
     pub(super) number: usize,
     pub(super) key: Key,
     pub(super) subject: Subject,
+    /// Who waits for it.
+    pub(super) askers: Vec<u64>,
 }
 
 impl Desk {
@@ -103,6 +111,8 @@ impl Desk {
                 known_good: false,
                 strain: 0,
                 off: None,
+                off_until: None,
+                askers: 0,
                 closed: false,
                 from_cache: 0,
                 first_failure: None,
@@ -117,14 +127,30 @@ impl Desk {
             to_keep: Mutex::default(),
             storing: Mutex::default(),
             changed: Condvar::new(),
+            standing: false,
         })
     }
 
-    pub fn ask(&self, message: &[u8]) -> Place {
+    /// The same for a process that goes on.
+    pub fn standing(self) -> Self {
+        Self { standing: true, ..self }
+    }
+
+    /// A number for somebody who will ask.
+    pub fn new_asker(&self) -> u64 {
+        let mut state = self.lock();
+        state.askers += 1;
+        state.askers
+    }
+
+    pub fn ask(&self, message: &[u8], asker: u64) -> Place {
         let subject = Subject::new(message, &self.config);
         let key = self.prompt.key(&subject.template);
         let mut state = self.lock();
-        if let Some(&place) = state.seen.get(&key) {
+        self.come_back(&mut state);
+        if let Some(&place) = state.seen.get(&key)
+            && self.is_good(&mut state, place, asker)
+        {
             return place;
         }
         let place = if let Some(&answer) = self.kept.get(&key) {
@@ -142,13 +168,57 @@ impl Desk {
         } else {
             let number = state.answers.len();
             state.answers.push(None);
-            state.waiting.push_back(Question { number, key, subject });
+            state.waiting.push_back(Question { number, key, subject, askers: vec![asker] });
             Place::Queued(number)
         };
         state.seen.insert(key, place);
         drop(state);
         self.changed.notify_all();
         place
+    }
+
+    /// Whether a place given before serves `asker`, too. A failure of a run is final; that of a server is of its
+    /// time.
+    fn is_good(&self, state: &mut State, place: Place, asker: u64) -> bool {
+        let Place::Queued(number) = place else { return true };
+        if self.standing && matches!(state.answers[number], Some(Answer::Failed(_))) {
+            return false;
+        }
+        // Questions wait in the order of their numbers.
+        if self.standing
+            && let Ok(place) = state.waiting.binary_search_by_key(&number, |question| question.number)
+            && !state.waiting[place].askers.contains(&asker)
+        {
+            state.waiting[place].askers.push(asker);
+        }
+        true
+    }
+
+    /// Takes back what waits for `asker` alone.
+    pub fn withdraw(&self, asker: u64) {
+        let mut state = self.lock();
+        let State { waiting, answers, .. } = &mut *state;
+        waiting.retain_mut(|question| {
+            question.askers.retain(|&other| other != asker);
+            if question.askers.is_empty() {
+                answers[question.number] = Some(Answer::Failed(Unanswered::SwitchedOff));
+            }
+            !question.askers.is_empty()
+        });
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Ends a pause that is over. One more failure begins the next.
+    pub(super) fn come_back(&self, state: &mut State) {
+        if state.off_until.is_some_and(|until| until <= Instant::now()) {
+            (state.off, state.off_until) = (None, None);
+            state.strain = self.strain_borne().saturating_sub(1);
+        }
+    }
+
+    pub(super) fn pause(&self) -> Duration {
+        Duration::from_secs(self.config.pause_seconds)
     }
 
     pub fn wait(&self, place: Place) -> Answer {
@@ -171,7 +241,8 @@ impl Desk {
     }
 
     pub fn report(&self) -> Report {
-        let state = self.lock();
+        let mut state = self.lock();
+        self.come_back(&mut state);
         let usage = state.budget.used();
         let estimate = self.client.is_none().then(|| Estimate {
             cost: self.config.cost(state.estimate.prompt_tokens, state.estimate.completion_tokens),
@@ -182,6 +253,7 @@ impl Desk {
             cost: self.config.cost(usage.prompt_tokens, usage.completion_tokens),
             from_cache: state.from_cache,
             answer_format: state.known_good.then(|| state.dialect.format.name()),
+            off: state.off.as_ref().map(|(reason, _)| *reason),
             switched_off: state.off.as_ref().map(|(_, why)| why.clone()),
             first_failure: state.first_failure.clone(),
             cache_failure: state.cache_failure.clone(),
@@ -212,7 +284,7 @@ impl Desk {
             self.keep(&question, answer);
             let mut state = self.lock();
             state.answers[question.number] = Some(answer);
-            if state.first_failure.is_none() {
+            if state.first_failure.is_none() || (self.standing && why.is_some()) {
                 state.first_failure = why;
             }
             drop(state);

@@ -11,6 +11,10 @@
 //!
 //! One question a template, one answer from the set of labels or none, and nothing that goes wrong out there stops
 //! the file: after a few failures in a row the stage is switched off for the run, and the rows it owes are counted.
+//!
+//! A server has one desk for all it serves, so that its budget, pace and concurrency are one. Each request asks
+//! there by a handle of its own ([`Llm::for_request`]); what it asked and nobody else did is withdrawn with it.
+//! Such a desk outlives failures: the stage comes back after a pause, and what has failed may be asked again.
 
 mod answer;
 mod budget;
@@ -29,6 +33,7 @@ mod store;
 
 use anyhow::Result;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crate::record::LabelId;
@@ -109,9 +114,11 @@ pub struct Report {
     pub from_cache: u64,
     /// How the endpoint was told to answer, once it has.
     pub answer_format: Option<&'static str>,
-    /// Why the stage was switched off, if it was.
+    /// Why the stage is switched off, if it is.
     pub switched_off: Option<String>,
-    /// Why the first question without an answer has none.
+    /// The kind of that reason.
+    pub off: Option<Unanswered>,
+    /// Why the first question without an answer has none; a server's last one.
     pub first_failure: Option<String>,
     /// Why answers could not be kept, if they could not.
     pub cache_failure: Option<String>,
@@ -125,6 +132,8 @@ pub struct Llm {
     desk: Arc<Desk>,
     clerks: Vec<JoinHandle<()>>,
     on_error: OnError,
+    asker: u64,
+    withdrawn: AtomicBool,
 }
 
 impl Llm {
@@ -134,13 +143,35 @@ impl Llm {
     /// When the configuration makes no sense, the variable with the key is not set, or answers cannot be kept.
     pub fn new(config: &LlmConfig, labels: Vec<LabelSpec>) -> Result<Self> {
         let desk = Arc::new(Desk::new(config, labels, true)?);
-        let clerks = (0..config.concurrency())
-            .map(|_| {
-                let desk = Arc::clone(&desk);
-                std::thread::spawn(move || desk.work())
-            })
-            .collect();
-        Ok(Self { desk, clerks, on_error: config.on_error })
+        let clerks = clerks(&desk, config.concurrency());
+        Ok(Self::over(desk, clerks, config.on_error, OWNER))
+    }
+
+    /// Opens the desk of a server, whose requests ask by [`Self::for_request`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn standing(config: &LlmConfig, labels: Vec<LabelSpec>) -> Result<Self> {
+        let desk = Arc::new(Desk::new(config, labels, true)?.standing());
+        // They end with the process: a server told to end does not wait for an endpoint.
+        drop(clerks(&desk, config.concurrency()));
+        Ok(Self::over(desk, Vec::new(), config.on_error, OWNER))
+    }
+
+    /// A handle for one request. Dropped, it is withdrawn.
+    pub fn for_request(&self) -> Self {
+        Self::over(Arc::clone(&self.desk), Vec::new(), self.on_error, self.desk.new_asker())
+    }
+
+    fn over(desk: Arc<Desk>, clerks: Vec<JoinHandle<()>>, on_error: OnError, asker: u64) -> Self {
+        Self { desk, clerks, on_error, asker, withdrawn: AtomicBool::new(false) }
+    }
+
+    /// Takes back the questions that this request alone has waiting, and asks no more: nobody would read the
+    /// answers, and they cost money.
+    pub fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Release);
+        self.desk.withdraw(self.asker);
     }
 
     /// A desk that asks nothing, needs no key, and adds up what asking would take.
@@ -149,13 +180,16 @@ impl Llm {
     /// When the configuration makes no sense or kept answers cannot be read.
     pub fn rehearsal(config: &LlmConfig, labels: Vec<LabelSpec>) -> Result<Self> {
         let desk = Arc::new(Desk::new(config, labels, false)?);
-        Ok(Self { desk, clerks: Vec::new(), on_error: OnError::Skip })
+        Ok(Self::over(desk, Vec::new(), OnError::Skip, OWNER))
     }
 
     /// Hands in a message, of which the template or, if the configuration says so, the text is sent, without secrets;
     /// returns at once. A template that was handed in before gets the same ticket.
     pub fn ask(&self, message: impl AsRef<[u8]>) -> Ticket {
-        Ticket(self.desk.ask(message.as_ref()))
+        if self.withdrawn.load(Ordering::Acquire) {
+            return Ticket(desk::Place::Answered(Answer::Failed(Unanswered::SwitchedOff)));
+        }
+        Ticket(self.desk.ask(message.as_ref(), self.asker))
     }
 
     /// Waits for the answer to a question.
@@ -174,8 +208,23 @@ impl Llm {
     }
 }
 
+/// The asker that opened the desk, and closes it.
+const OWNER: u64 = 0;
+
+fn clerks(desk: &Arc<Desk>, number: usize) -> Vec<JoinHandle<()>> {
+    let clerk = |_| {
+        let desk = Arc::clone(desk);
+        std::thread::spawn(move || desk.work())
+    };
+    (0..number).map(clerk).collect()
+}
+
 impl Drop for Llm {
     fn drop(&mut self) {
+        if self.asker != OWNER {
+            self.withdraw();
+            return;
+        }
         self.desk.close();
         for clerk in self.clerks.drain(..) {
             // A clerk that panicked has said so on stderr; there is nothing to add.

@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use super::state::State;
+use crate::commands::tell;
 
 /// How access lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -77,15 +78,17 @@ impl Drop for Line {
         match self.state.settings.log {
             LogFormat::Text => {
                 let broken = if *complete { "" } else { " broken off" };
-                eprintln!("{time} {peer} {method} {path} {status} {bytes} B {seconds:.3} s {id}{broken}");
+                tell(&format!(
+                    "{time} {peer} {method} {path} {status} {bytes} B {seconds:.3} s {id}{broken}\n"
+                ));
             }
-            LogFormat::Json => eprintln!(
-                "{}",
-                serde_json::json!({
+            LogFormat::Json => {
+                let line = serde_json::json!({
                     "time": time.to_string(), "id": id, "client": peer, "method": method, "path": path,
                     "status": status, "bytes": bytes, "seconds": (seconds * 1e6).round() / 1e6, "complete": complete,
-                })
-            ),
+                });
+                tell(&format!("{line}\n"));
+            }
         }
     }
 }

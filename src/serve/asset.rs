@@ -25,6 +25,11 @@ pub async fn script() -> impl IntoResponse {
     (kind("text/javascript; charset=utf-8"), include_str!("page/app.js"))
 }
 
+/// How it looks at a file.
+pub async fn file_script() -> impl IntoResponse {
+    (kind("text/javascript; charset=utf-8"), include_str!("page/file.js"))
+}
+
 /// Its icon.
 pub async fn icon() -> impl IntoResponse {
     (kind("image/svg+xml"), include_str!("page/icon.svg"))

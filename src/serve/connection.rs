@@ -27,6 +27,7 @@ use tower::ServiceExt;
 use super::access::Peer;
 use super::router::router;
 use super::state::State;
+use crate::commands::tell;
 
 /// How long an answer given before the request was read whole may take to reach a client that is still sending.
 const LINGER: Duration = Duration::from_secs(2);
@@ -39,7 +40,7 @@ const FULL: &[u8] =
 /// Serves `listener` until a signal comes, then finishes what runs.
 pub async fn serve(listener: TcpListener, state: Arc<State>) -> Result<()> {
     let address = listener.local_addr()?;
-    eprintln!("logclass: serving on http://{address} (Ctrl-C ends it)");
+    tell(&format!("logclass: serving on http://{address} (Ctrl-C ends it)\n"));
     let router = router(&state);
     let limit = state.settings.connections;
     let places = Arc::new(Semaphore::new(limit));
@@ -66,7 +67,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>) -> Result<()> {
         });
     }
     drop(listener);
-    eprintln!("logclass: ending: finishing what runs (a second signal ends at once)");
+    tell("logclass: ending: finishing what runs (a second signal ends at once)\n");
     state.ending.send_replace(true);
     let all = u32::try_from(limit).unwrap_or(u32::MAX);
     tokio::select! {

@@ -5,28 +5,35 @@
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
+use std::sync::Arc;
 
 use crate::cascade::Cascade;
 use crate::config::Config;
-use crate::input::Limits;
-use crate::input::open::{ColumnNames, open_csv};
-use crate::llm::{Llm, LlmConfig};
+use crate::input::decode::{Bytes, decode};
+use crate::input::open::{ColumnNames, open_csv, open_lines};
+use crate::input::{ChunkReader, JsonLayout, Limits, LineLayout};
+use crate::llm::{Llm, LlmConfig, Report};
 use crate::output::Output;
-use crate::pipeline::{Destination, Pipeline, RowFormat, Settings, Shape, Tally, header, new_columns};
+use crate::pipeline::{
+    Destination, EXPLAINED, Pipeline, RowFormat, Settings, Shape, Tally, header, new_columns,
+};
 use crate::progress::Progress;
 use crate::record::Stage;
 
 /// Bytes of a request that are worked on at a time. Smaller than on the command line, because several requests
 /// share the memory.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Longest record, in bytes.
-const RECORD_BYTES: usize = 4 << 20;
 /// Templates a request remembers at the least.
 const TABLE_SIZE: usize = 50_000;
 
-fn limits() -> Limits {
-    Limits { chunk_bytes: CHUNK_BYTES, record_bytes: RECORD_BYTES, ..Limits::default() }
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// CSV, or a form that holds one.
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
 }
 
 /// What a client may choose; also the query of a request.
@@ -50,18 +57,61 @@ pub struct Options {
 }
 
 impl Options {
-    /// The byte between fields.
+    /// The byte between fields; nothing when the header is to tell.
     ///
     /// # Errors
     /// When it is none that can stand there.
-    pub fn delimiter(&self) -> Result<u8> {
+    pub fn delimiter(&self) -> Result<Option<u8>> {
         match self.delimiter.as_deref().map(str::as_bytes) {
-            None => Ok(b','),
-            Some(b"tab" | b"\\t" | b"\t") => Ok(b'\t'),
-            Some([byte]) if byte.is_ascii_graphic() && *byte != b'"' => Ok(*byte),
+            None => Ok(None),
+            Some(b"tab" | b"\\t" | b"\t") => Ok(Some(b'\t')),
+            Some([byte]) if byte.is_ascii_graphic() && *byte != b'"' => Ok(Some(*byte)),
             Some(_) => bail!("delimiter: expected one ASCII character, or `tab`"),
         }
     }
+}
+
+/// An input whose beginning was read and found to be in order.
+pub struct Opened {
+    reader: ChunkReader<Bytes>,
+    /// What the output begins with.
+    head: Vec<u8>,
+    shape: Shape,
+    /// Byte between the fields of a CSV.
+    pub delimiter: Option<u8>,
+    explain: bool,
+    llm: Option<Arc<Llm>>,
+}
+
+impl Opened {
+    /// What makes the classification end early where it waits for an LLM.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.llm.clone())
+    }
+}
+
+/// Tells a classification that nobody waits for it any more.
+#[derive(Debug)]
+pub struct Stopper(Option<Arc<Llm>>);
+
+impl Stopper {
+    /// Tells it.
+    pub fn stop(&self) {
+        if let Some(llm) = &self.0 {
+            llm.withdraw();
+        }
+    }
+}
+
+/// What an engine may take, and how it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Threads that classify a file.
+    pub threads: usize,
+    /// Longest record, in bytes.
+    pub record_bytes: usize,
+    /// Bytes that a compressed body may become.
+    pub decompressed_bytes: u64,
 }
 
 /// The counts of a request.
@@ -82,25 +132,30 @@ pub struct Counts {
 /// Cascade, columns and LLM, ready for any number of requests.
 #[derive(Debug)]
 pub struct Engine {
-    config: Config,
     columns: ColumnNames,
-    llm: Option<LlmConfig>,
-    threads: usize,
+    /// One for all requests, so that they share its budget.
+    llm: Option<Llm>,
+    bounds: Bounds,
     plain: Cascade,
     explaining: Cascade,
 }
 
 impl Engine {
     /// An engine over `cascade`. `columns` says what columns are called unless a request says otherwise.
+    ///
+    /// # Errors
+    /// When the LLM cannot be asked as `llm` says.
     pub fn new(
-        config: Config,
+        config: &Config,
         cascade: Cascade,
         columns: ColumnNames,
-        llm: Option<LlmConfig>,
-        threads: usize,
-    ) -> Self {
+        llm: Option<&LlmConfig>,
+        bounds: Bounds,
+    ) -> Result<Self> {
+        let labels = || crate::commands::label_specs(config, cascade.labels());
+        let llm = llm.map(|llm| Llm::standing(llm, labels())).transpose()?;
         let explaining = cascade.clone().explaining(true);
-        Self { config, columns, llm, threads, plain: cascade, explaining }
+        Ok(Self { columns, llm, bounds, plain: cascade, explaining })
     }
 
     /// Loads the encoder, so that the first request does not wait for it and a broken one shows at once.
@@ -138,32 +193,54 @@ impl Engine {
         }
     }
 
-    /// Classifies the CSV in `input` into `output`, which errors call `name`.
+    /// Reads the beginning of `input` and finds the columns.
     ///
     /// # Errors
     /// What the command line would say of the same file.
-    pub fn classify(
-        &self,
-        input: Box<dyn Read + Send>,
-        output: Box<dyn Write + Send>,
-        name: &str,
-        options: &Options,
-    ) -> Result<Counts> {
-        let delimiter = options.delimiter()?;
+    pub fn open(&self, input: Bytes, format: Format, options: &Options) -> Result<Opened> {
         let columns = self.columns(options);
-        let limits = limits();
-        let input = open_csv(input, Some(delimiter), &columns, limits)?;
-        let new = new_columns(&input, &columns.label, options.explain)?;
-        let cascade = if options.explain { &self.explaining } else { &self.plain };
-        let llm = self.open_llm(cascade)?;
+        let explain = options.explain;
+        let limits =
+            Limits { chunk_bytes: CHUNK_BYTES, record_bytes: self.bounds.record_bytes, ..Limits::default() };
+        let llm = self.llm.as_ref().map(|llm| Arc::new(llm.for_request()));
+        let input = decode(input, self.bounds.decompressed_bytes)?.bytes;
+        match format {
+            Format::Csv => {
+                let input = open_csv(input, options.delimiter()?, &columns, limits)?;
+                let delimiter = input.layout.delimiter;
+                let new = new_columns(&input, &columns.label, explain)?;
+                let head = header(&input.header, &new, delimiter, input.newline, false);
+                let overwrite = input.layout.label.is_some();
+                let shape = Shape::Csv { delimiter, newline: input.newline, overwrite, safe: false };
+                Ok(Opened { reader: input.reader, head, shape, delimiter: Some(delimiter), explain, llm })
+            }
+            Format::Ndjson => {
+                let shape = Shape::Json { label: columns.label.clone() };
+                let layout = JsonLayout {
+                    message: columns.message,
+                    source: columns.source,
+                    label: columns.label,
+                    overwrite: columns.overwrite,
+                    added: if explain { &EXPLAINED } else { &[] },
+                };
+                let (reader, mark) = open_lines(input, LineLayout::Json(layout), limits)?;
+                Ok(Opened { reader, head: mark.to_vec(), shape, delimiter: None, explain, llm })
+            }
+        }
+    }
+
+    /// Classifies what was opened into `output`, which errors call `name`.
+    ///
+    /// # Errors
+    /// What the command line would say of the same file.
+    pub fn classify(&self, opened: Opened, output: Box<dyn Write + Send>, name: &str) -> Result<Counts> {
+        let cascade = if opened.explain { &self.explaining } else { &self.plain };
         let mut destination: Destination<'_> = Output::stream(output, name).into();
-        destination.output.write(&header(&input.header, &new, delimiter, input.newline, false))?;
-        let overwrite = input.layout.label.is_some();
-        let shape = Shape::Csv { delimiter, newline: input.newline, overwrite, safe: false };
-        let format = RowFormat::new(cascade.labels(), shape, options.explain);
-        let settings = Settings { threads: self.threads, table_size: TABLE_SIZE };
-        let tally = Pipeline::new(cascade, llm.as_ref(), settings).run(
-            input.reader,
+        destination.output.write(&opened.head)?;
+        let format = RowFormat::new(cascade.labels(), opened.shape, opened.explain);
+        let settings = Settings { threads: self.bounds.threads, table_size: TABLE_SIZE };
+        let tally = Pipeline::new(cascade, opened.llm.as_deref(), settings).run(
+            opened.reader,
             &mut destination,
             &format,
             &mut Progress::new(None, true),
@@ -172,18 +249,9 @@ impl Engine {
         Ok(counts(&tally, cascade))
     }
 
-    /// Says at once what [`Self::classify`] would say of the columns.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn check_header(&self, input: Box<dyn Read + Send>, options: &Options) -> Result<()> {
-        let limits = limits();
-        open_csv(input, Some(options.delimiter()?), &self.columns(options), limits).map(drop)
-    }
-
-    fn open_llm(&self, cascade: &Cascade) -> Result<Option<Llm>> {
-        let Some(llm) = &self.llm else { return Ok(None) };
-        Llm::new(llm, crate::commands::label_specs(&self.config, cascade.labels())).map(Some)
+    /// What the LLM did since the start, if there is one.
+    pub fn llm_report(&self) -> Option<Report> {
+        self.llm.as_ref().map(Llm::report)
     }
 }
 

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::state::State;
 
 /// Paths that need no token: the page itself, so that it can ask for one, and what a load balancer asks.
-const OPEN: [&str; 5] = ["/", "/app.css", "/app.js", "/icon.svg", "/health"];
+const OPEN: [&str; 6] = ["/", "/app.css", "/app.js", "/file.js", "/icon.svg", "/health"];
 
 /// Lets a request through, or refuses it.
 pub async fn check(Extract(state): Extract<Arc<State>>, request: Request, next: Next) -> Response {

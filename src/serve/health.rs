@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::engine::Description;
 use super::state::State;
+use crate::llm::Unanswered;
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -15,6 +16,9 @@ pub struct Health {
     version: &'static str,
     #[serde(flatten)]
     engine: Description,
+    /// Why the LLM is not asked at the moment; absent when it is, or there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    llm_off: Option<&'static str>,
     uptime_seconds: u64,
     running: usize,
     max_concurrent: usize,
@@ -31,6 +35,7 @@ pub async fn health(Extract(state): Extract<Arc<State>>) -> Json<Health> {
         status,
         version: env!("CARGO_PKG_VERSION"),
         engine: state.engine.describe(),
+        llm_off: state.engine.llm_report().and_then(|llm| llm.off).map(Unanswered::name),
         uptime_seconds: state.started.elapsed().as_secs(),
         running: settings.concurrency - state.permits.available_permits(),
         max_concurrent: settings.concurrency,

@@ -18,14 +18,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-use super::classify::{Format, options};
-use super::engine::{Engine, Options};
+use super::classify::{Patience, format_of, options};
+use super::engine::{Engine, Format, Options};
 use super::job_view::{Collector, view};
 use super::jobs::JobReader;
 use super::jobs::{Finished, Job, Phase, SharedFile, SharedReader};
 use super::problem::Problem;
 use super::safe_cells;
-use super::state::State;
+use super::state::{DOWNLOADS, State};
 use super::upload::Upload;
 
 /// Time between two words on a job's progress.
@@ -52,7 +52,7 @@ pub async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut options = options(query)?;
-    if Format::of(&request, &mut options)? == Format::Ndjson {
+    if format_of(&request, &mut options)? == Format::Ndjson {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "a job takes CSV: POST /classify takes NDJSON",
@@ -64,12 +64,14 @@ pub async fn create(
     let mut unfinished = Unfinished { state: &state, job: Some(Arc::clone(&job)) };
     let mut reader = upload.begin();
     let engine = Arc::clone(&state.engine);
-    let options = job.options.clone();
+    let uploaded = Arc::clone(&job);
     let taken = tokio::task::spawn_blocking(move || {
         let mut file = tempfile::tempfile()?;
         let bytes = io::copy(&mut reader, &mut file)?;
         file.rewind()?;
-        engine.check_header(Box::new(file.try_clone()?), &options)?;
+        // Says at once what is wrong with the header.
+        let opened = engine.open(Box::new(file.try_clone()?), Format::Csv, &uploaded.options)?;
+        let _ = uploaded.delimiter.set(opened.delimiter.unwrap_or(b','));
         file.rewind()?;
         Ok::<_, anyhow::Error>((file, bytes))
     });
@@ -112,12 +114,13 @@ async fn work(state: Arc<State>, job: Arc<Job>, file: File) {
 }
 
 fn run(engine: &Engine, job: &Arc<Job>, file: File, start: Instant) -> anyhow::Result<Finished> {
-    let delimiter = job.options.delimiter()?;
+    let opened = engine.open(Box::new(JobReader::new(file, Arc::clone(job))), Format::Csv, &job.options)?;
+    job.begin(opened.stopper());
+    let delimiter = opened.delimiter.unwrap_or(b',');
     let columns = engine.columns(&job.options);
     let names = [columns.source, Some(columns.message), Some(columns.label)];
     let collector = Collector::new(tempfile::tempfile()?, delimiter, names, Arc::clone(job));
-    let input = JobReader::new(file, Arc::clone(job));
-    let counts = engine.classify(Box::new(input), Box::new(collector.clone()), "the result", &job.options)?;
+    let counts = engine.classify(opened, Box::new(collector.clone()), "the result")?;
     let (file, samples) = collector.finish()?;
     Ok(Finished { counts, samples, file: SharedFile::new(file), delimiter, time: start.elapsed() })
 }
@@ -194,17 +197,29 @@ pub async fn result(
             format!("the job has no result: it is {}", phase.name()),
         ));
     };
+    // Each holds a thread for as long as its client takes.
+    let place = Arc::clone(&state.downloads).try_acquire_owned();
+    let Ok(place) = place else {
+        return Err(Problem::busy(format!("{DOWNLOADS} results are being downloaded already: try again")));
+    };
     let (sender, pieces) = mpsc::channel(4);
     tokio::task::spawn_blocking(move || {
+        let _place = place;
         let reader = SharedReader::new(Arc::clone(&finished.file));
         let copied = safe_cells::copy(reader, Pieces(sender.clone()), finished.delimiter, download.explain);
         if let Err(error) = copied {
             let _ = sender.blocking_send(Err(error));
         }
     });
-    let body = Body::from_stream(stream::unfold(pieces, async |mut pieces| {
-        pieces.recv().await.map(|piece| (piece, pieces))
-    }));
+    let patience = Patience::new(state.settings.timeout);
+    let body =
+        Body::from_stream(stream::try_unfold((pieces, patience), async |(mut pieces, mut patience)| {
+            patience.taken()?;
+            let Some(piece) = pieces.recv().await else { return Ok::<_, io::Error>(None) };
+            let piece: Bytes = piece?;
+            patience.given(piece.len());
+            Ok(Some((piece, (pieces, patience))))
+        }));
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         // The page gives the name; none that a client sent is repeated here.

@@ -9,6 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::classify::delimiter_name;
 use super::jobs::{Job, Phase};
 use super::rows::Rows;
 use crate::template;
@@ -202,6 +203,9 @@ pub fn view(job: &Job, whole: bool) -> Value {
         "bytes_read": job.read.load(Ordering::Relaxed),
         "rows": job.rows.load(Ordering::Relaxed),
     });
+    if let Some(&delimiter) = job.delimiter.get() {
+        view["delimiter"] = json!(delimiter_name(delimiter));
+    }
     match &phase {
         Phase::Done(finished) => {
             view["counts"] = json!(finished.counts);

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
-use super::engine::{Counts, Options};
+use super::engine::{Counts, Options, Stopper};
 use super::job_view::Samples;
 use super::problem::Problem;
 use super::state::State;
@@ -78,6 +78,8 @@ pub struct Job {
     pub key: String,
     /// What the client chose.
     pub options: Options,
+    /// Byte between the fields, when the header has been read.
+    pub delimiter: OnceLock<u8>,
     /// Bytes of the upload.
     pub total: AtomicU64,
     /// Bytes of it that were read for classification.
@@ -86,6 +88,7 @@ pub struct Job {
     pub rows: AtomicU64,
     /// Set to have it end.
     pub cancelled: AtomicBool,
+    stopper: OnceLock<Stopper>,
     /// How far it is.
     pub phase: watch::Sender<Phase>,
     touched: Mutex<Instant>,
@@ -106,8 +109,21 @@ impl Job {
 
     /// Ends it.
     pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        self.cancelled.store(true, Ordering::SeqCst);
+        if let Some(stopper) = self.stopper.get() {
+            stopper.stop();
+        }
         self.enter(Phase::Cancelled);
+    }
+
+    /// Takes note of what ends the work on it early.
+    pub fn begin(&self, stopper: Stopper) {
+        let _ = self.stopper.set(stopper);
+        if let Some(stopper) = self.stopper.get()
+            && self.cancelled.load(Ordering::SeqCst)
+        {
+            stopper.stop();
+        }
     }
 
     fn age(&self) -> Duration {
@@ -151,10 +167,12 @@ impl Jobs {
             id: random_hex::<16>(),
             key: random_hex::<16>(),
             options,
+            delimiter: OnceLock::new(),
             total: AtomicU64::new(0),
             read: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
+            stopper: OnceLock::new(),
             phase: watch::Sender::new(Phase::Uploading),
             touched: Mutex::new(Instant::now()),
         });
@@ -194,10 +212,19 @@ pub async fn expire(state: Arc<State>) {
 }
 
 /// `BYTES` bytes of the system's randomness.
+///
+/// # Errors
+/// When the system has none.
+pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], getrandom::Error> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same in letters.
 pub fn random_hex<const BYTES: usize>() -> String {
     use std::fmt::Write;
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).expect("a system without randomness cannot keep secrets");
+    let bytes = random::<BYTES>().expect("the server began, so there is randomness");
     bytes.iter().fold(String::with_capacity(2 * BYTES), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -1,18 +1,20 @@
 //! `POST /classify/message`: one or many messages as JSON.
 
 use axum::Json;
-use axum::extract::State as Extract;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request, State as Extract};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tokio::time::timeout;
 
-use super::engine::{Counts, Engine, Options};
+use super::engine::{Counts, Engine, Format, Options};
 use super::problem::Problem;
 use super::rows::Rows;
 use super::state::State;
+use super::upload::UploadError;
 use crate::input::csv::quote;
 
 /// Messages in one request.
@@ -62,9 +64,14 @@ pub struct Answers {
 /// Classifies the messages.
 pub async fn messages(
     Extract(state): Extract<Arc<State>>,
-    question: Result<Json<Question>, JsonRejection>,
+    request: Request,
 ) -> Result<Json<Answers>, Problem> {
-    let Json(question) = question.map_err(|error| {
+    let limit = state.settings.timeout;
+    let question = timeout(limit, Json::from_request(request, &())).await.map_err(|_| {
+        let slow = UploadError::Slow(limit);
+        Problem::new(slow.status(), slow.to_string())
+    })?;
+    let Json(question) = question.map_err(|error: JsonRejection| {
         let detail = match error.status() {
             StatusCode::UNPROCESSABLE_ENTITY => {
                 "expected {\"message\": TEXT, \"source\": TEXT} or {\"messages\": [..]} of such; source may be left out"
@@ -111,11 +118,12 @@ fn classify(engine: &Engine, messages: &[Message]) -> anyhow::Result<(Vec<Answer
         source_column: Some("source".to_owned()),
         message_column: Some("log_message".to_owned()),
         label_column: Some("target_label".to_owned()),
+        delimiter: Some(",".to_owned()),
         ..Options::default()
     };
     let answers = Collected::default();
-    let counts =
-        engine.classify(Box::new(Cursor::new(file)), Box::new(answers.clone()), "the response", &options)?;
+    let opened = engine.open(Box::new(Cursor::new(file)), Format::Csv, &options)?;
+    let counts = engine.classify(opened, Box::new(answers.clone()), "the response")?;
     let bytes = std::mem::take(&mut *answers.0.lock().unwrap_or_else(PoisonError::into_inner));
     let mut results = Vec::new();
     let mut header = true;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::engine::Counts;
 use super::state::State;
+use crate::llm::Report;
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -97,6 +98,9 @@ impl Metrics {
             "Rows the LLM should have answered.",
             unanswered,
         );
+        if let Some(llm) = state.engine.llm_report() {
+            page.llm(&llm);
+        }
         page.head("logclass_stage_rows_total", "counter", "Rows classified, by stage.");
         for (stage, rows) in &work.stages {
             page.line("logclass_stage_rows_total", &format!("stage=\"{stage}\""), rows);
@@ -133,6 +137,26 @@ impl Page {
     fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
         self.head(name, kind, help);
         let _ = writeln!(self.0, "{name} {value}");
+    }
+}
+
+impl Page {
+    fn llm(&mut self, llm: &Report) {
+        let used = llm.usage;
+        self.single("logclass_llm_requests_total", "counter", "Requests to the LLM.", used.requests);
+        self.head("logclass_llm_tokens_total", "counter", "Tokens of the LLM's prompts and answers.");
+        self.line("logclass_llm_tokens_total", "part=\"prompt\"", used.prompt_tokens);
+        self.line("logclass_llm_tokens_total", "part=\"answer\"", used.completion_tokens);
+        if let Some(cost) = llm.cost {
+            self.single(
+                "logclass_llm_cost_total",
+                "counter",
+                "What they cost, by the prices in [llm].",
+                cost,
+            );
+        }
+        let on = u8::from(llm.off.is_none());
+        self.single("logclass_llm_up", "gauge", "0 when the budget is spent or failures made a pause.", on);
     }
 }
 

@@ -21,7 +21,6 @@ mod job_view;
 mod jobs;
 mod messages;
 mod metrics;
-mod ndjson;
 mod problem;
 mod router;
 mod rows;
@@ -79,6 +78,9 @@ impl Settings {
                 "LOGCLASS_TOKEN is shorter than {TOKEN_BYTES} characters: `openssl rand -hex 32` makes a good one"
             );
         }
+        if self.token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            crate::usage!("LOGCLASS_TOKEN has characters that no header can carry: use letters and digits");
+        }
         let reachable = match self.address.ip() {
             IpAddr::V4(address) => !address.is_loopback(),
             IpAddr::V6(address) => !address.is_loopback(),
@@ -100,6 +102,15 @@ impl Settings {
 /// When the settings are unsafe, the address is taken, or the encoder cannot be loaded.
 pub fn run(settings: Settings, engine: Engine) -> Result<()> {
     settings.check()?;
+    jobs::random::<16>()
+        .context("there is no randomness to keep secrets with: are /dev/random and /dev/urandom missing?")?;
+    tempfile::tempfile().with_context(|| {
+        let folder = std::env::temp_dir();
+        format!(
+            "{}: no temporary file can be made: set TMPDIR to a folder that can be written",
+            folder.display()
+        )
+    })?;
     engine.warm_up()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

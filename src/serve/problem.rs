@@ -37,7 +37,10 @@ impl Problem {
                     .is_some_and(|io| io.kind() != std::io::ErrorKind::InvalidData)
         });
         let detail = crate::error::one_line(error);
-        if internal {
+        if detail.starts_with("the LLM did not answer") {
+            // With `on_error = "fail"`: neither the client's fault nor ours.
+            Self::new(StatusCode::BAD_GATEWAY, detail)
+        } else if internal {
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
         } else {
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)

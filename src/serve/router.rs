@@ -38,6 +38,7 @@ pub fn router(state: &Arc<State>) -> Router {
         .route("/", get(asset::page))
         .route("/app.css", get(asset::style))
         .route("/app.js", get(asset::script))
+        .route("/file.js", get(asset::file_script))
         .route("/icon.svg", get(asset::icon))
         .route("/api/openapi.json", get(asset::openapi))
         .route("/health", get(health::health))

@@ -32,7 +32,8 @@ pub fn copy(input: impl Read, output: impl Write, delimiter: u8, explain: bool) 
 }
 
 fn safe(cell: &[u8]) -> Cow<'_, [u8]> {
-    let formula = matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'));
+    let formula = matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
+        || ["＝", "＋", "－", "＠"].iter().any(|sign| cell.starts_with(sign.as_bytes()));
     if !formula || is_number(cell) {
         return Cow::Borrowed(cell);
     }
@@ -52,14 +53,13 @@ mod tests {
     #[test]
     fn a_formula_becomes_text_and_a_number_stays_one() {
         let input = b"source,log_message,target_label,label_stage,label_confidence,label_reason\n\
-            \"=HYPERLINK(\"\"http://x\"\")\",-5.5,Error,model,0.9,=x\n@a,-x,A,rule,1,+1+1\n";
+            \"=HYPERLINK(\"\"http://x\"\")\",-5.5,Error,model,0.9,=x\n@a,-x,A,rule,1,+1+1\n\xef\xbc\x9dx,y,A,rule,1,z\n";
         let mut plain = Vec::new();
         copy(&input[..], &mut plain, b',', false).unwrap();
-        let expected =
-            "source,log_message,target_label\n\"'=HYPERLINK(\"\"http://x\"\")\",-5.5,Error\n'@a,'-x,A\n";
+        let expected = "source,log_message,target_label\n\"'=HYPERLINK(\"\"http://x\"\")\",-5.5,Error\n'@a,'-x,A\n'＝x,y,A\n";
         assert_eq!(String::from_utf8(plain).unwrap(), expected);
         let mut explained = Vec::new();
         copy(&input[..], &mut explained, b',', true).unwrap();
-        assert!(String::from_utf8(explained).unwrap().ends_with(",rule,1,'+1+1\n"));
+        assert!(String::from_utf8(explained).unwrap().contains(",rule,1,'+1+1\n"));
     }
 }

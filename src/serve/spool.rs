@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-use super::engine::Counts;
+use super::engine::{Counts, Opened, Stopper};
 
 /// Bytes held in memory.
 const MEMORY: usize = 4 << 20;
@@ -31,6 +31,8 @@ struct State {
     file_read: u64,
     file_written: u64,
     outcome: Option<Result<Counts, Arc<anyhow::Error>>>,
+    delimiter: Option<u8>,
+    stopper: Option<Stopper>,
     abandoned: bool,
 }
 
@@ -130,6 +132,16 @@ fn spill(state: &mut State, bytes: &[u8]) -> io::Result<()> {
 }
 
 impl Finisher {
+    /// What the beginning of the upload told of it.
+    pub fn opened(&self, opened: &Opened) {
+        let mut state = self.0.lock();
+        let stopper = opened.stopper();
+        if state.abandoned {
+            stopper.stop();
+        }
+        (state.delimiter, state.stopper) = (opened.delimiter, Some(stopper));
+    }
+
     /// The work's outcome.
     pub fn finish(self, outcome: Result<Counts>) {
         self.0.finish(outcome.map_err(Arc::new));
@@ -142,6 +154,15 @@ impl Drop for Finisher {
     }
 }
 
+/// What is known when an answer begins.
+#[derive(Debug)]
+pub struct Begun {
+    /// The counts, if the work is done already.
+    pub counts: Option<Counts>,
+    /// Byte between the fields of a CSV.
+    pub delimiter: Option<u8>,
+}
+
 /// What there is to send.
 enum Taken {
     Bytes(Bytes),
@@ -151,18 +172,19 @@ enum Taken {
 }
 
 impl SpoolReader {
-    /// Waits until there is enough to begin an answer; returns the counts if it is complete already.
+    /// Waits until there is enough to begin an answer.
     ///
     /// # Errors
     /// When the work failed before that.
-    pub async fn begin(&self) -> Result<Option<Counts>, Arc<anyhow::Error>> {
+    pub async fn begin(&self) -> Result<Begun, Arc<anyhow::Error>> {
         loop {
             {
                 let state = self.0.lock();
+                let begun = |counts| Ok(Begun { counts, delimiter: state.delimiter });
                 match &state.outcome {
-                    Some(Ok(counts)) => return Ok(Some(counts.clone())),
+                    Some(Ok(counts)) => return begun(Some(counts.clone())),
                     Some(Err(error)) => return Err(Arc::clone(error)),
-                    None if state.written >= HEAD_START => return Ok(None),
+                    None if state.written >= HEAD_START => return begun(None),
                     None => {}
                 }
             }
@@ -229,7 +251,12 @@ impl SpoolReader {
 
 impl Drop for SpoolReader {
     fn drop(&mut self) {
-        self.0.lock().abandoned = true;
+        let mut state = self.0.lock();
+        state.abandoned = true;
+        if let Some(stopper) = state.stopper.take() {
+            stopper.stop();
+        }
+        drop(state);
         self.0.room.notify_all();
     }
 }

@@ -11,6 +11,9 @@ use super::metrics::Metrics;
 use super::problem::Problem;
 use super::upload::BodyLimits;
 
+/// Results downloaded at once.
+pub const DOWNLOADS: usize = 32;
+
 /// Shared by all requests.
 #[derive(Debug)]
 pub struct State {
@@ -20,6 +23,8 @@ pub struct State {
     pub engine: Arc<Engine>,
     /// One for each file that may be classified at the same time.
     pub permits: Arc<Semaphore>,
+    /// One for each result that may be downloaded at the same time.
+    pub downloads: Arc<Semaphore>,
     /// Uploads of the page.
     pub jobs: Jobs,
     /// Counts since the start.
@@ -35,6 +40,7 @@ impl State {
     pub fn new(settings: Settings, engine: Engine) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(settings.concurrency)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             jobs: Jobs::new(settings.jobs),
             metrics: Metrics::default(),
             started: Instant::now(),

@@ -9,6 +9,8 @@ use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -117,7 +119,10 @@ pub struct BodyLimits {
 }
 
 /// Bytes a second below which a body is a trickle.
-const TRICKLE: u64 = 1 << 10;
+pub const TRICKLE: u64 = 1 << 10;
+/// Bytes of a form that may come without being a field's content. Its reader holds what stands before a boundary or
+/// in a field's head in memory, however long it is.
+const FORM_BYTES: u64 = 16 << 20;
 
 /// A body, as a file or as a form that holds one.
 pub struct Upload {
@@ -129,7 +134,7 @@ pub struct Upload {
 
 enum Source {
     Plain(axum::body::BodyDataStream),
-    Form(Box<Multipart>),
+    Form(Box<Multipart>, Arc<AtomicU64>),
 }
 
 impl Upload {
@@ -150,11 +155,13 @@ impl Upload {
             return Err(Problem::new(error.status(), error.to_string()));
         }
         let source = if kind == "multipart/form-data" {
+            let idle = Arc::new(AtomicU64::new(0));
+            let request = counted(request, Arc::clone(&idle));
             let form = Multipart::from_request(request, &()).await.map_err(|error| {
                 let error = UploadError::NoFile(error.body_text());
                 Problem::new(error.status(), error.to_string())
             })?;
-            Source::Form(Box::new(form))
+            Source::Form(Box::new(form), idle)
         } else {
             Source::Plain(Body::into_data_stream(request.into_body()))
         };
@@ -190,17 +197,18 @@ impl Upload {
                     }
                 }
             }
-            Source::Form(form) => {
+            Source::Form(form, idle) => {
                 let mut found = false;
                 while let Some(mut field) =
-                    meter.wait(form.next_field()).await?.map_err(|error| form_error(&error))?
+                    meter.wait(form.next_field()).await?.map_err(|error| form_error(&error, idle))?
                 {
                     let wanted = !found && field.name() == Some("file");
                     found |= wanted;
                     while let Some(bytes) =
-                        meter.wait(field.chunk()).await?.map_err(|error| form_error(&error))?
+                        meter.wait(field.chunk()).await?.map_err(|error| form_error(&error, idle))?
                     {
                         meter.count(bytes.len())?;
+                        idle.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
                         if wanted && sender.send(Piece::Data(bytes)).await.is_err() {
                             return Ok(());
                         }
@@ -215,7 +223,22 @@ impl Upload {
     }
 }
 
-fn form_error(error: &axum::extract::multipart::MultipartError) -> UploadError {
+/// The request, whose body fails when more than [`FORM_BYTES`] of it lie idle.
+fn counted(request: Request, idle: Arc<AtomicU64>) -> Request {
+    request.map(|body| {
+        Body::from_stream(body.into_data_stream().map(move |bytes| {
+            let bytes = bytes.map_err(io::Error::other)?;
+            let length = bytes.len() as u64;
+            let lies = idle.fetch_add(length, Ordering::Relaxed) + length;
+            if lies > FORM_BYTES { Err(io::Error::other("too much beside the fields")) } else { Ok(bytes) }
+        }))
+    })
+}
+
+fn form_error(error: &axum::extract::multipart::MultipartError, idle: &AtomicU64) -> UploadError {
+    if idle.load(Ordering::Relaxed) > FORM_BYTES {
+        return UploadError::NoFile("the form has too much beside its fields".to_owned());
+    }
     let text = error.body_text();
     if text.contains("incomplete") || text.contains("Incomplete") || text.contains("body") {
         UploadError::Broken

@@ -1,7 +1,6 @@
 //! Classification over HTTP, beside the command line's.
 
 use crate::harness::{Server, by_command_line, rows, sample, sample_rows};
-use serde_json::Value;
 use std::io::{Read, Write};
 
 #[test]
@@ -78,27 +77,86 @@ fn columns_and_delimiter_can_be_named() {
 }
 
 #[test]
-fn ndjson_comes_back_with_its_label_behind_its_own_bytes() {
+fn a_delimiter_that_the_header_shows_is_taken_and_told() {
     let server = Server::start(&[]);
-    let body = b"{\"log_message\": \"User 4711 logged out\", \"source\":\"a\", \"n\": 1.50}\n\n{\"source\":\"b\",\"log_message\":\"x \\\"y\\\"\\n\"}";
-    let kind = ["content-type: application/x-ndjson"];
-    let answer = server.send("POST /classify?explain=true", &kind, body);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let text = answer.text();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 2);
-    assert!(lines[0].starts_with("{\"log_message\": \"User 4711 logged out\", \"source\":\"a\", \"n\": 1.50,\"target_label\":\"User Action\""));
-    for line in lines {
-        let value: Value = serde_json::from_str(line).unwrap();
-        assert!(value["label_confidence"].is_number() && value["label_reason"].is_string());
+    for (delimiter, name) in [(",", ","), (";", ";"), ("\t", "tab"), ("|", "|")] {
+        let file =
+            format!("log_message{delimiter}n{delimiter}source\nUser 1 logged out{delimiter}2{delimiter}a\n");
+        let answer = server.post_csv("/classify", file.as_bytes());
+        assert_eq!((answer.status, answer.header("x-delimiter")), (200, Some(name)), "{}", answer.text());
+        assert_eq!(answer.body, by_command_line(file.as_bytes(), &[]));
+        assert!(answer.text().ends_with(&format!("{delimiter}User Action\n")), "{}", answer.text());
+        let job = server.post_csv("/api/jobs", file.as_bytes()).json();
+        assert_eq!(job["delimiter"], name);
     }
-    let wrong = server.send(
-        "POST /classify",
-        &kind,
-        b"{\"source\":\"a\",\"log_message\":\"b\"}\n{\"source\":\"a\"}\n",
-    );
-    assert_eq!(wrong.status, 422);
-    assert!(wrong.problem().contains("line 2: no member \"log_message\""), "{}", wrong.text());
+    // What the client says holds, and a header in doubt is read with commas.
+    assert_eq!(server.post_csv("/classify?delimiter=,", b"source;log_message\na;b\n").status, 422);
+    let doubt = b"source;log_message;|source|log_message\n";
+    let expected = String::from_utf8(by_command_line(doubt, &[])).unwrap();
+    let answer = server.post_csv("/classify", doubt);
+    assert_eq!(expected.trim(), format!("logclass: standard input: {}", answer.problem()));
+}
+
+#[test]
+fn ndjson_comes_back_as_from_the_command_line() {
+    let server = Server::start(&[]);
+    let kind = ["content-type: application/x-ndjson"];
+    let odd = b"\xef\xbb\xbf{ \"log_message\" : \"User 4711 logged out\", \"n\": 1.50, \"n\": 2 } \r\n\n  \n{\"source\":\"b\",\"log_message\":\"x \\\"y\\\"\\n\\ud83d\\ude00\"}\n{\"log_message\":[72,105]}\n{\"log_message\":null}\n{\"log_message\":{\"a\":1}}";
+    let nested =
+        b"{\"log\":{\"text\":\"User 1 logged out\"},\"host\":{\"name\":\"a\"},\"target_label\":\"old\"}\n";
+    let wrong = b"{\"log_message\":\"b\"}\n{\"source\":\"a\"}\n";
+    let cases: [(&[u8], &str, &[&str]); 7] = [
+        (odd, "", &[]),
+        (odd, "?explain=true", &["--explain"]),
+        (
+            nested,
+            "?message_column=log.text&source_column=host.name&overwrite=true",
+            &["--message-column", "log.text", "--source-column", "host.name", "--overwrite"],
+        ),
+        (nested, "?message_column=log.text", &["--message-column", "log.text"]),
+        (wrong, "", &[]),
+        (b"[1]\n", "", &[]),
+        (b"", "", &[]),
+    ];
+    for (body, query, flags) in cases {
+        let answer = server.send(&format!("POST /classify{query}"), &kind, body);
+        let flags: Vec<&str> = ["--format", "ndjson"].iter().chain(flags).copied().collect();
+        let expected = by_command_line(body, &flags);
+        if answer.status == 200 {
+            assert_eq!(answer.text(), String::from_utf8_lossy(&expected), "{query}");
+            assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
+        } else {
+            assert_eq!(answer.status, 422);
+            let told = format!("logclass: standard input: {}", answer.problem());
+            assert_eq!(String::from_utf8_lossy(&expected).trim(), told);
+        }
+    }
+    let many: Vec<u8> = (0..50_000)
+        .flat_map(|row| format!("{{\"log_message\":\"User {row} logged out\",\"row\":{row}}}\n").into_bytes())
+        .collect();
+    let answer = server.send("POST /classify", &kind, &many);
+    assert!(answer.whole && answer.body == by_command_line(&many, &["--format", "ndjson"]));
+}
+
+#[test]
+fn compressed_and_utf_16_files_are_read_and_bombs_are_not() {
+    let server = Server::start(&["--max-decompressed-bytes", "1000000"]);
+    let packed = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let answer = server.post_form("/classify", "file", "sample.csv.gz", &packed(&sample()));
+    assert_eq!(answer.body, by_command_line(&sample(), &[]));
+    let wide: Vec<u8> = "\u{feff}source;log_message\na;User 1 logged out\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    assert!(server.post_csv("/classify", &wide).text().ends_with("a;User 1 logged out;User Action\n"));
+    let bomb = server.post_csv("/classify", &packed(&rows(100_000)));
+    assert!(bomb.status != 200 || !bomb.whole);
+    let sheet = server.post_csv("/classify", b"PK\x03\x04");
+    assert!(sheet.status == 422 && sheet.problem().contains("spreadsheet"));
 }
 
 #[test]

@@ -6,5 +6,9 @@
 mod api;
 mod harness;
 mod jobs;
+mod llm;
+#[path = "../llm/server.rs"]
+#[allow(dead_code)] // made for another test, which uses all of it
+mod llm_server;
 mod page;
 mod safety;

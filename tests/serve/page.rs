@@ -3,10 +3,13 @@
 
 use crate::harness::{Server, rows, sample, sample_rows};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+const TAB: char = '\u{e004}';
+const ENTER: char = '\u{e007}';
 
 /// A browser; ended with the test.
 struct Browser {
@@ -88,6 +91,24 @@ impl Browser {
     fn type_into(&self, id: &str, text: &str) {
         let answer = ask("POST", &format!("{}/value", self.element(id)), Some(&json!({"text": text})));
         assert!(answer.is_null(), "{answer}");
+    }
+
+    /// Presses a key, wherever the focus is.
+    fn press(&self, key: char) {
+        let strokes = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
+        let body = json!({"actions": [{"type": "key", "id": "keys", "actions": strokes}]});
+        ask("POST", &format!("{}/actions", self.session), Some(&body));
+    }
+
+    /// Presses Tab until the focus is on this element.
+    fn tab_to(&self, selector: &str) {
+        for _ in 0..20 {
+            self.press(TAB);
+            if self.run(&format!("return document.activeElement.matches('{selector}')")) == true {
+                return;
+            }
+        }
+        panic!("no way to {selector}, focus is at {}", self.run("return document.activeElement.outerHTML"));
     }
 
     fn devtools(&self, command: &str, parameters: &Value) -> Value {
@@ -191,6 +212,18 @@ fn the_page_takes_a_file_from_choice_to_download() {
     browser.run("const s = document.querySelector('#message-column'); s.value = 'text'; s.dispatchEvent(new Event('change'))");
     browser.until("!document.querySelector('#start').disabled");
 
+    // Neither compression nor UTF-16 keeps a file from being looked at.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&rows(50)).unwrap();
+    let wide: Vec<u8> = "\u{feff}source;log_message\na;User 1 logged out\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (name, bytes) in [("rows.csv.gz", packed.finish().unwrap()), ("wide.csv", wide)] {
+        browser.type_into("file", write(&folder, name, &bytes).to_str().unwrap());
+        browser.until(&format!("document.querySelector('#drop-main').innerText === '{name}' && !document.querySelector('#start').disabled && document.querySelector('#preview').innerText.includes('logged out')"));
+    }
+
     // A long file can be cancelled.
     browser.type_into("file", write(&folder, "long.csv", &rows(1_500_000)).to_str().unwrap());
     browser.until("document.querySelector('#drop-main').innerText === 'long.csv' && !document.querySelector('#start').disabled");
@@ -265,4 +298,43 @@ fn the_page_takes_a_file_from_choice_to_download() {
     let severe: Vec<&Value> =
         log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
     assert!(severe.is_empty(), "{severe:?}");
+}
+
+#[test]
+fn the_page_needs_no_mouse() {
+    let Some(browser) = Browser::start() else { return };
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&format!("http://{}/", server.address));
+    browser.until("document.querySelector('#health').dataset.state === 'ok'");
+    browser.tab_to(".skip");
+    browser.tab_to("#file");
+    // A script cannot answer the system's own dialogue, which Enter opens here.
+    browser.type_into("file", write(&folder, "sample.csv", &sample()).to_str().unwrap());
+    browser.until("!document.querySelector('#start').disabled");
+    for place in ["#message-column", "#source-column", ".scroll", "#clear", "#start"] {
+        browser.tab_to(place);
+    }
+    browser.press(ENTER);
+    browser.until("!document.querySelector('#result').hidden && document.activeElement.id === 'result'");
+    for place in ["#explain", "#download", "#labels button"] {
+        browser.tab_to(place);
+    }
+    browser.press(ENTER);
+    browser.until("document.activeElement.getAttribute('aria-pressed') === 'true'");
+    browser.tab_to("#tab-uncertain");
+    browser.press(ENTER);
+    browser.until("document.querySelector('#rows-text').innerText.includes('least sure')");
+    // Every control has a name, and every name that refers to something finds it.
+    let nameless = browser.run(
+        "return [...document.querySelectorAll('button, a, input, select, textarea')].filter((item) => \
+         !(item.innerText || item.labels?.[0]?.innerText || '').trim()).map((item) => item.outerHTML)",
+    );
+    assert_eq!(nameless, json!([]));
+    let lost = browser.run(
+        "return [...document.querySelectorAll('[aria-labelledby], [aria-describedby]')].flatMap((item) => \
+         [item.getAttribute('aria-labelledby'), item.getAttribute('aria-describedby')]).filter((id) => \
+         id && !document.getElementById(id))",
+    );
+    assert_eq!(lost, json!([]));
 }

@@ -12,8 +12,17 @@ fn beyond_this_machine_a_token_is_needed() {
     let refused = command(&["--host", "0.0.0.0", "--port", "0"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("set LOGCLASS_TOKEN"));
-    let short = command(&["--port", "0"]).env("LOGCLASS_TOKEN", "short").output().unwrap();
-    assert_eq!(short.status.code(), Some(2));
+    for token in ["short", "", " ", "a token with spaces in it"] {
+        let refused = command(&["--port", "0"]).env("LOGCLASS_TOKEN", token).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{token:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_takes_no_temporary_file_is_told_at_the_start() {
+    let refused = command(&["--port", "0"]).env("TMPDIR", "/nowhere/at/all").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("set TMPDIR"));
 }
 
 #[test]
@@ -97,7 +106,9 @@ fn a_file_name_goes_nowhere() {
 #[test]
 fn slow_heads_bodies_and_idle_connections_are_closed() {
     let server = Server::start(&["--timeout", "1"]);
-    let starts: [&[u8]; 4] = [
+    let starts: [&[u8]; 6] = [
+        b"POST /classify/message HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{",
+        b"DELETE /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\nx",
         b"",
         b"GET /health HTTP/1.1\r\nho",
         b"POST /classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\ncontent-length: 99\r\n\r\nsource,",
@@ -224,4 +235,76 @@ fn a_server_told_to_end_finishes_what_runs() {
     assert!(answer.status == 200 && answer.whole);
     assert_eq!(answer.body, by_command_line(&file, &[]));
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+/// The most memory that a process has held, in MiB.
+#[cfg(target_os = "linux")]
+fn peak(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_form_that_never_comes_to_its_file_is_cut() {
+    let server = Server::start(&[]);
+    let before = peak(&server);
+    let starts = ["", "--XX\r\ncontent-disposition: form-data; name=\"file\"; filename=\""];
+    for start in starts {
+        let mut stream = server.connect();
+        let head = format!(
+            "POST /classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=XX\r\ncontent-length: 300000000\r\n\r\n{start}"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let piece = vec![b'a'; 1 << 20];
+        // What is sent after the refusal is thrown away.
+        (0..250).take_while(|_| stream.write_all(&piece).is_ok()).for_each(drop);
+        let answer = Response::read(stream);
+        assert_eq!(answer.status, 400);
+        assert!(answer.problem().contains("beside its fields"), "{}", answer.text());
+        assert!(peak(&server) < before + 80, "{before} MiB, then {}", peak(&server));
+    }
+    // What lies beside the fields is counted, not the file.
+    let file = rows(600_000);
+    assert!(file.len() > 20 << 20);
+    assert_eq!(server.post_form("/classify", "file", "x.csv", &file).body, by_command_line(&file, &[]));
+}
+
+#[test]
+fn downloads_that_nobody_takes_leave_room_for_the_rest() {
+    let server = Server::start(&[]);
+    let id = server.post_csv("/api/jobs", &rows(400_000)).json()["id"].as_str().unwrap().to_owned();
+    server.get(&format!("/api/jobs/{id}/events"));
+    let request = format!("GET /api/jobs/{id}/result HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut held = Vec::new();
+    let mut refused = 0;
+    for _ in 0..40 {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        refused += usize::from(&status[9..] == b"503");
+        held.push(stream);
+    }
+    assert_eq!(refused, 8);
+    assert_eq!(server.post_csv("/classify", &sample()).status, 200);
+    drop(held);
+}
+
+#[test]
+fn a_server_whose_stderr_is_closed_goes_on() {
+    let mut child = command(&["--port", "0"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stderr.take().unwrap()), &mut line)
+        .unwrap();
+    let address = line.split("http://").nth(1).unwrap().split(' ').next().unwrap();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let answer = Response::read(stream);
+        assert!(answer.status == 200 && answer.body.ends_with(b"}"));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -59,16 +59,22 @@ $("token-card").addEventListener("submit", (event) => {
   say($("file-alert"), "", "");
 });
 
+// Sets a text that is read out when it changes, and only then.
+function tell(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
+
 async function health() {
   const place = $("health");
   try {
     const response = await fetch("/health");
     if (!response.ok) throw new Error();
     page.server = await response.json();
-    const { status, version, running, llm, max_concurrent: places } = page.server;
-    place.dataset.state = status === "ok" ? "ok" : "wait";
-    const busy = running ? ` · ${running} of ${places} at work` : "";
-    $("health-text").textContent = status === "ok" ? `Ready · ${version}${llm ? " · with LLM" : ""}${busy}` : "The server is ending";
+    const { status, version, running, llm, llm_off: off, max_concurrent: places } = page.server;
+    place.dataset.state = status === "ok" && !off ? "ok" : "wait";
+    const with_llm = off === "budget_spent" ? " · LLM budget spent" : off ? " · LLM pauses after failures" : " · with LLM";
+    tell("health-text", status === "ok" ? `Ready · ${version}${llm ? with_llm : ""}` : "The server is ending");
+    tell("health-busy", running ? `· ${running} of ${places} at work` : "");
     $("privacy").textContent = llm
       ? "Messages that rules and model cannot label go to the LLM that this server is set up with. Uploads and results are deleted after a while."
       : "Everything stays on this server; uploads and results are deleted after a while.";
@@ -79,29 +85,9 @@ async function health() {
     }
   } catch {
     place.dataset.state = "bad";
-    $("health-text").textContent = "The server does not answer";
+    tell("health-text", "The server does not answer");
+    tell("health-busy", "");
   }
-}
-
-// Rows of a CSV's beginning; a last row that may be cut is left out.
-function parse(text, delimiter, whole, most) {
-  const rows = [];
-  let row = [], cell = "", quoted = false, opened = false;
-  for (let at = 0; at < text.length && rows.length < most; at += 1) {
-    const letter = text[at];
-    if (quoted) {
-      if (letter !== '"') cell += letter;
-      else if (text[at + 1] === '"') { cell += '"'; at += 1; }
-      else quoted = false;
-    } else if (letter === '"' && cell === "" && !opened) { quoted = true; opened = true; }
-    else if (letter === delimiter) { row.push(cell); cell = ""; opened = false; }
-    else if (letter === "\n" || letter === "\r") {
-      if (row.length || cell !== "" || opened) { row.push(cell); rows.push(row); }
-      row = []; cell = ""; opened = false;
-    } else cell += letter;
-  }
-  if (whole && !quoted && rows.length < most && (row.length || cell !== "")) { row.push(cell); rows.push(row); }
-  return rows;
 }
 
 function refuse(text) {
@@ -110,7 +96,7 @@ function refuse(text) {
 }
 
 async function choose(file) {
-  if (!file || page.request || page.job) return;
+  if (!file || page.request || page.job) return undefined;
   page.file = file;
   say($("file-alert"), "", "");
   $("result").hidden = true;
@@ -120,19 +106,20 @@ async function choose(file) {
   const server = page.server || { message_column: "log_message", source_column: "source", label_column: "target_label", max_body_bytes: Infinity };
   if (file.size === 0) return refuse("The file is empty: expected a header line and rows.");
   if (file.size > server.max_body_bytes) return refuse(`The file is larger than ${size(server.max_body_bytes)}, which is all this server takes.`);
-  let bytes;
-  try { bytes = new Uint8Array(await file.slice(0, 262144).arrayBuffer()); } catch { return refuse("The file cannot be read."); }
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return refuse("This is a spreadsheet or an archive, not a CSV: save it as CSV first.");
-  if (bytes.includes(0)) return refuse("This is not a text file: expected a CSV.");
-  const text = new TextDecoder().decode(bytes);
+  const start = await beginning(file).catch(() => ({ refused: "The file cannot be read." }));
+  if (page.file !== file) return undefined;
+  if (start.refused) return refuse(start.refused);
+  const { text, whole } = start;
   const header = (delimiter) => (parse(text, delimiter, true, 1)[0] || []).map((name) => name.trim());
   const fits = (delimiter) => header(delimiter).includes(server.message_column);
   const order = [",", "\t", ";", "|"];
   page.delimiter = order.find(fits) || order.reduce((a, b) => (header(b).length > header(a).length ? b : a));
   page.names = header(page.delimiter);
+  const between = { "\t": "tab", ";": "semicolon", "|": "bar" }[page.delimiter];
+  if (between) $("drop-hint").textContent += ` · ${between} between columns`;
   if (!page.names.length) return refuse("The file has no header line.");
-  const rows = parse(text, page.delimiter, bytes.length === file.size, 9).slice(1);
-  if (!rows.length && bytes.length === file.size) return refuse("The file has a header and no rows.");
+  const rows = parse(text, page.delimiter, whole, 9).slice(1);
+  if (!rows.length && whole) return refuse("The file has a header and no rows.");
   const ragged = rows.findIndex((row) => row.length !== page.names.length);
   const columns = () => page.names.map((name) => make("option", { value: name }, name));
   $("message-column").replaceChildren(make("option", { value: "" }, "Choose…"), ...columns());
@@ -143,6 +130,7 @@ async function choose(file) {
   $("overwrite").checked = false;
   $("overwrite-name").textContent = server.label_column;
   page.preview = rows;
+  over(false);
   $("chosen").hidden = false;
   if (ragged >= 0) {
     return refuse(`Row ${ragged + 1} has ${rows[ragged].length} fields, the header has ${page.names.length}: is there a delimiter or a newline in a field that is not quoted?`);
@@ -151,7 +139,15 @@ async function choose(file) {
     const there = page.names.slice(0, 12).map((name) => `“${name}”`).join(", ");
     say($("file-alert"), `There is no column “${server.message_column}”. The columns are ${there}: choose the one with the message below, or another file.`, "bad");
   }
-  ready();
+  return ready();
+}
+
+// Behind a result, the file's own card shrinks to what is still of use.
+function over(yes) {
+  $("chosen").classList.toggle("over", yes);
+  $("start").textContent = yes ? "Classify again" : "Classify";
+  $("start").className = yes ? "plain" : "primary";
+  if (yes) $("drop-hint").textContent = `${size(page.file.size)} · drop another file here`;
 }
 
 // Shows which columns are used and whether the file can be classified.
@@ -169,6 +165,7 @@ function ready() {
 function bar(id, share, text) {
   $(`${id}-bar`).firstElementChild.style.width = `${100 * share}%`;
   $(`${id}-bar`).setAttribute("aria-valuenow", String(Math.round(100 * share)));
+  $(`${id}-bar`).setAttribute("aria-valuetext", text);
   $(`${id}-text`).textContent = text;
 }
 
@@ -221,6 +218,7 @@ function fail(detail) {
   page.job = null;
   working(false);
   say($("file-alert"), `Not classified: ${detail}`, "bad");
+  $("start").focus();
 }
 
 function stopped() {
@@ -293,12 +291,13 @@ async function show(job) {
   download();
   charts();
   rows();
+  over(true);
   $("result").hidden = false;
   $("result").focus();
 }
 
 function download() {
-  const base = page.file.name.replace(/\.[^.]*$/, "") || "log";
+  const base = page.file.name.replace(/\.(gz|zst)$/i, "").replace(/\.[^.]*$/, "") || "log";
   $("download").href = page.view.result + ($("explain").checked ? "&explain=true" : "");
   $("download").download = `${base}-labelled${page.delimiter === "\t" ? ".tsv" : ".csv"}`;
 }
@@ -361,11 +360,12 @@ function rows() {
 
 $("try").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const place = $("try-result");
+  const place = $("try-result"), button = $("try-button");
+  button.disabled = true;
   try {
     const body = JSON.stringify({ message: $("try-message").value, source: $("try-source").value });
     const response = await fetch("/classify/message", { method: "POST", headers: headers({ "Content-Type": "application/json" }), body });
-    if (!response.ok) return say(place, await words(response), "bad");
+    if (!response.ok) { say(place, await words(response), "bad"); return; }
     const [verdict] = (await response.json()).results;
     place.replaceChildren(make("div", { class: `verdict ${hue(verdict.label)}` },
       make("span", { class: `chip ${hue(verdict.label)}` }, verdict.label),
@@ -374,6 +374,9 @@ $("try").addEventListener("submit", async (event) => {
       make("dl", {}, make("dt", {}, "Stage"), make("dd", {}, stageNames[verdict.stage] || verdict.stage), make("dt", {}, "Why"), make("dd", {}, verdict.reason))));
   } catch {
     say(place, "The server does not answer.", "bad");
+  } finally {
+    button.disabled = false;
+    button.focus();
   }
 });
 
