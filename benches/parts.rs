@@ -25,7 +25,8 @@ fn main() {
 /// Every message of the corpus.
 static MESSAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut messages = Vec::new();
-    let mut files: Vec<_> = std::fs::read_dir("resources/corpus").unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir("resources/corpus").unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "csv")) {
         for record in csv::Reader::from_path(file).unwrap().records() {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::labelled::{self, LabelledColumns, LabelledRow};
 use super::setup;
 use crate::cascade::Cascade;
-use crate::cli::Eval;
+use crate::cli::{Eval, EvalStage};
 use crate::encoder::{Encoder, parse_source};
 use crate::error::ExitStatus;
 use crate::metrics::Scored;
@@ -83,7 +83,7 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
     let (mut given, mut chosen, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
     let mut unclassified = 0;
     for (row, template) in rows.iter().zip(&templates) {
-        let rule = if arguments.model_only {
+        let rule = if arguments.stage == EvalStage::Model {
             None
         } else {
             cascade.by_rules(row.source.as_bytes(), row.message.as_bytes())

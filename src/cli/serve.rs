@@ -1,0 +1,90 @@
+//! Arguments of `serve`.
+
+use clap::Args;
+
+use super::{Columns, LlmFlags, Stages, probability, record_bytes};
+
+/// `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  logclass serve
+  curl -F file=@export.csv -o labelled.csv http://localhost:5000/classify
+  LOGCLASS_TOKEN=$(openssl rand -hex 32) logclass serve --host 0.0.0.0
+
+LOGCLASS_TOKEN is the secret that clients must show (Authorization: Bearer TOKEN). Temporary files go to TMPDIR.
+
+All requests share one LLM stage: --max-requests, --max-tokens and --max-cost (or the same in [llm]) hold for
+everything that is asked until the server ends, and what is beyond them is answered by rules and model. After
+failures the stage pauses for pause_seconds, then tries again.")]
+pub struct Serve {
+    /// Address to listen on; another than this machine's own needs LOGCLASS_TOKEN
+    #[arg(long, value_name = "ADDRESS", env = "LOGCLASS_HOST", default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, value_name = "PORT", env = "PORT", default_value_t = 5000)]
+    pub port: u16,
+    /// Serve other machines without a token
+    #[arg(long, help_heading = "Safety")]
+    pub insecure_no_auth: bool,
+    /// Name by which clients may call the server, beside localhost and addresses; may be repeated
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "LOGCLASS_ALLOW_HOST",
+        value_delimiter = ',',
+        help_heading = "Safety"
+    )]
+    pub allow_host: Vec<String>,
+    /// Longest upload, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, help_heading = "Limits")]
+    pub max_body_bytes: u64,
+    /// Longest record, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, value_parser = record_bytes, help_heading = "Limits")]
+    pub max_record_bytes: usize,
+    /// Bytes that a compressed upload may become
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, help_heading = "Limits")]
+    pub max_decompressed_bytes: u64,
+    /// Files classified at once; more are told to come back
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
+    pub max_concurrent: u16,
+    /// Connections held at once
+    #[arg(long, value_name = "N", default_value_t = 900, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub max_connections: u16,
+    /// Seconds a client may take for a request's head, be silent in its body, or leave an answer untaken
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Limits")]
+    pub timeout: u64,
+    /// Seconds that the page's results are kept
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_800, value_parser = clap::value_parser!(u64).range(1..=604_800), help_heading = "Limits")]
+    pub keep_results: u64,
+    /// Results of the page kept at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
+    pub max_jobs: u16,
+    /// Seconds that running requests get to finish after SIGTERM or Ctrl-C
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400), help_heading = "Limits")]
+    pub grace: u64,
+    /// Ask the server at this address and port whether it is well, and tell by the exit status
+    #[arg(long)]
+    pub check: bool,
+    /// How the line for each request is written to stderr
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub log_format: crate::serve::LogFormat,
+    /// The stages.
+    #[command(flatten)]
+    pub stages: Stages,
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
+    /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
+    #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
+    pub min_confidence: Option<f32>,
+    /// Never ask an LLM
+    #[arg(long, help_heading = "Stages")]
+    pub no_llm: bool,
+    /// The LLM.
+    #[command(flatten)]
+    pub llm: LlmFlags,
+    /// Threads that classify a file [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
