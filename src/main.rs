@@ -8,23 +8,24 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.kind() == ErrorKind::DisplayVersion => {
-            print!("{}", commands::version());
-            return ExitCode::SUCCESS;
+            return exit_code(commands::print(commands::version().as_bytes()));
         }
         Err(error) => error.exit(),
     };
     if !commands::handles_signals(&cli) {
         commands::watch_signals();
     }
-    let status = match commands::run(&cli) {
-        Ok(status) => status,
-        Err(error) => {
-            let status = error::exit_status_of(&error);
-            if status != error::ExitStatus::Done {
-                commands::tell(&format!("logclass: {}\n", error::one_line(&error)));
-            }
-            status
+    exit_code(commands::run(&cli))
+}
+
+/// The exit status of a run, whose error, if it is one, is told.
+fn exit_code(ran: anyhow::Result<error::ExitStatus>) -> ExitCode {
+    let status = ran.unwrap_or_else(|error| {
+        let status = error::exit_status_of(&error);
+        if status != error::ExitStatus::Done {
+            commands::tell(&format!("logclass: {}\n", error::one_line(&error)));
         }
-    };
+        status
+    });
     ExitCode::from(status.code())
 }

@@ -12,7 +12,7 @@ use crate::cli::{Classify, Format, OnBadRow, OutputFormat};
 use crate::error::{ExitStatus, exit_status_of, one_line};
 use crate::input::open::{ColumnNames, Source};
 use crate::llm::{Llm, Report, Unanswered};
-use crate::output::{Output, Rejects, is_stdout};
+use crate::output::{Output, Rejects, followed, is_stderr, is_stdout};
 use crate::pipeline::{Destination, Pipeline, RowFormat, Settings, Tally};
 use crate::progress::Progress;
 use crate::record::Stage;
@@ -44,8 +44,17 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let run = Run { arguments, columns, cascade: &cascade, llm: llm.as_ref() };
     let mut total = Tally::new(cascade.labels().len());
     let mut inputs = Vec::new();
-    for task in &tasks {
-        let done = run.classify(task, rejects.as_mut());
+    for (index, task) in tasks.iter().enumerate() {
+        let done = run.classify(task, rejects.as_mut()).and_then(|(tally, output)| {
+            // No row is missing from an output that is not found among the rejects: those take their place first.
+            if index + 1 == tasks.len()
+                && let Some(rejects) = rejects.take()
+            {
+                rejects.finish()?;
+            }
+            output.finish()?;
+            Ok(tally)
+        });
         let mut told = InputSummary {
             input: Source::new(Some(&task.input)).name(),
             output: task.output.as_deref().map_or_else(String::new, |path| path.display().to_string()),
@@ -99,7 +108,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn classify(&self, task: &Task, mut rejects: Option<&mut Rejects>) -> Result<Tally> {
+    /// Classifies one input; the output is written, and not yet in its place.
+    fn classify(&self, task: &Task, mut rejects: Option<&mut Rejects>) -> Result<(Tally, Output)> {
         let arguments = self.arguments;
         let output = task.output.as_deref();
         let Opened { reader, head, shape, length } =
@@ -122,9 +132,7 @@ impl Run<'_> {
             .run(reader, &mut destination, &format, &mut progress)
             .with_context(|| name);
         progress.clear();
-        let tally = tally?;
-        destination.output.finish()?;
-        Ok(tally)
+        Ok((tally?, destination.output))
     }
 }
 
@@ -156,8 +164,8 @@ fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
         };
         let mut name = PathBuf::from(name);
         let packed = |wanted: &str| name.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
-        let gzip = packed("gz");
-        if gzip || packed("zst") {
+        let packing = [".gz", ".zst"].into_iter().find(|packing| packed(&packing[1..]));
+        if packing.is_some() {
             name.set_extension("");
         }
         let mut name = name.into_os_string();
@@ -165,8 +173,8 @@ fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
             let ndjson = format::output_format(arguments, None) == OutputFormat::Ndjson;
             name.push(if ndjson { ".ndjson" } else { ".csv" });
         }
-        if gzip {
-            name.push(".gz");
+        if let Some(packing) = packing {
+            name.push(packing);
         }
         let output = folder.join(name);
         if let Some(other) = taken.insert(output.clone(), input.clone()) {
@@ -204,22 +212,39 @@ fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
             }
         }
         if written[..index].iter().any(|other| {
-            let same_name = *other == *output && (*output == stdout || !output.exists());
-            same_name || same_file(other, output)
+            let both_stdout = *other == stdout && *output == stdout;
+            both_stdout || same_file(other, output) || !output.exists() && place(other) == place(output)
         }) {
             crate::usage!("{}: two outputs cannot be written to one file", output.display());
         }
     }
     if arguments.follow {
-        let regular = |path: &Path| path.metadata().map_or(true, |found| found.is_file());
-        let output = arguments.output.as_deref().filter(|path| !is_stdout(path));
-        if output.is_some_and(regular) {
+        // A file appears when the input ends, and a live one ends with the process.
+        let late = |path: &&Path| {
+            !is_stdout(path) && !is_stderr(path) && path.metadata().map_or(true, |found| found.is_file())
+        };
+        if arguments.output.as_deref().as_ref().is_some_and(late) {
             crate::usage!(
                 "--follow with -o: a file appears when the input ends; write to standard output (>> FILE)"
             );
         }
+        if arguments.rejects.as_deref().as_ref().is_some_and(late) {
+            crate::usage!(
+                "--follow with --rejects: a file appears when the input ends; write to /dev/stderr (2>> FILE)"
+            );
+        }
     }
     Ok(())
+}
+
+/// Where a file that is not there yet would be made, the same for each of its names.
+fn place(path: &Path) -> PathBuf {
+    let target = followed(path);
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (std::fs::canonicalize(folder), target.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => target,
+    }
 }
 
 /// Whether two names are of one regular file.

@@ -35,7 +35,7 @@ pub fn run(arguments: &Eval) -> Result<ExitStatus> {
     let unlabelled = rows.iter().filter(|row| row.label.is_empty()).count();
     rows.retain(|row| !row.label.is_empty());
     if unlabelled > 0 {
-        eprintln!("logclass: warning: {unlabelled} rows without a label were left out");
+        super::tell(&format!("logclass: warning: {unlabelled} rows without a label were left out\n"));
     }
     if rows.is_empty() {
         anyhow::bail!("{}: no row has a label", arguments.input.display());
@@ -70,10 +70,10 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
     distinct.dedup();
     let known = distinct.iter().filter(|template| cascade.head().was_trained_on(template)).count();
     if known > 0 {
-        eprintln!(
-            "logclass: warning: {known} of {} templates were in the model's training data; on those the figures say little",
+        super::tell(&format!(
+            "logclass: warning: {known} of {} templates were in the model's training data; on those the figures say little\n",
             distinct.len()
-        );
+        ));
     }
     let verdicts: Vec<Vec<Verdict>> =
         distinct.par_chunks(32).map(|texts| cascade.by_model(texts)).collect::<Result<_>>()?;
@@ -125,7 +125,7 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
 fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Result<Report> {
     let dataset = Dataset::new(rows.iter().map(|row| (row.message.as_str(), row.label.as_str())))?;
     for warning in dataset.warnings.iter().take(10) {
-        eprintln!("logclass: warning: {warning}");
+        super::tell(&format!("logclass: warning: {warning}\n"));
     }
     let settings = Settings { folds: count, seed: arguments.seed, ..Settings::default() };
     let encoder =
@@ -160,13 +160,13 @@ fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Resul
         },
     );
     let unclassified = given.iter().filter(|row| row.predicted == names.len() - 1).count();
-    eprintln!(
-        "cross-validated over {} folds of {} templates, C = {}; abstains on {:.1}% of text that is no log",
+    super::tell(&format!(
+        "cross-validated over {} folds of {} templates, C = {}; abstains on {:.1}% of text that is no log\n",
         held_out.figures.folds,
         held_out.rows.len(),
         held_out.regularisation,
         100.0 * held_out.figures.outliers_rejected
-    );
+    ));
     Ok(Report::new(&given, &held_out.rows, &names, worst(mistakes.collect()), unclassified))
 }
 

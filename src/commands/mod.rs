@@ -14,7 +14,7 @@ mod setup;
 mod suggest;
 mod train;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::CommandFactory;
 use std::io::Write;
 
@@ -73,10 +73,12 @@ pub fn tell(text: &str) {
 }
 
 /// Writes to standard output, where a closed pipe is an error that ends quietly.
-fn print(bytes: &[u8]) -> Result<ExitStatus> {
+///
+/// # Errors
+/// When the system refuses.
+pub fn print(bytes: &[u8]) -> Result<ExitStatus> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()?;
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("standard output")?;
     Ok(ExitStatus::Done)
 }
 

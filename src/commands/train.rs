@@ -37,10 +37,11 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
     training.date = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
     let dataset = Dataset::new(rows.iter().map(|row| (row.message.as_str(), row.label.as_str())))?;
     for warning in dataset.warnings.iter().take(WARNINGS) {
-        eprintln!("logclass: warning: {warning}");
+        super::tell(&format!("logclass: warning: {warning}\n"));
     }
     if dataset.warnings.len() > WARNINGS {
-        eprintln!("logclass: warning: and {} more of these", dataset.warnings.len() - WARNINGS);
+        let more = dataset.warnings.len() - WARNINGS;
+        super::tell(&format!("logclass: warning: and {more} more of these\n"));
     }
     let settings = Settings { seed: arguments.seed, precision: arguments.precision, ..Settings::default() };
     let encoder = Encoder::load(&parse_source(arguments.encoder.as_deref())?, arguments.backend)?;
@@ -56,10 +57,10 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
         let held_out = select(&dataset, &encoded, &settings, &folds, || bar.inc(1));
         bar.finish_and_clear();
         if !held_out.precision_reached {
-            eprintln!(
-                "logclass: warning: precision {} is not reached at any confidence; the model abstains only on strange text: label more, or lower --precision",
+            super::tell(&format!(
+                "logclass: warning: precision {} is not reached at any confidence; the model abstains only on strange text: label more, or lower --precision\n",
                 settings.precision
-            );
+            ));
         }
         Ok::<_, anyhow::Error>(finish(&dataset, &encoded, &encoder, &settings, &held_out, training))
     })?;
@@ -67,7 +68,8 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
     output.write(&head.to_bytes()?)?;
     output.finish()?;
     if !arguments.running.quiet {
-        eprint!("{}{}", super::model::score_table(&head.info), super::model::describe(&head.info));
+        let (scores, model) = (super::model::score_table(&head.info), super::model::describe(&head.info));
+        super::tell(&format!("{scores}{model}"));
     }
     Ok(ExitStatus::Done)
 }

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::error::Error;
 use std::io::{self, BufReader, Cursor, Read};
 
 /// Bytes from anywhere.
@@ -128,7 +129,7 @@ impl Read for ZstdFrames {
                 let (told, found) =
                     (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
                 if told.is_some() && told != found {
-                    return Err(damaged(&"the checksum does not fit"));
+                    return Err(invalid("the checksum does not fit"));
                 }
                 self.within = false;
                 continue;
@@ -140,6 +141,19 @@ impl Read for ZstdFrames {
     }
 }
 
-fn damaged(error: &dyn std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("damaged Zstandard data: {error}"))
+/// An error of the decompressor; one of its causes tells when the file just ends too early.
+fn damaged(error: &(dyn Error + 'static)) -> io::Error {
+    let mut cause = Some(error);
+    while let Some(found) = cause {
+        if found.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+        {
+            return invalid("it ends too early");
+        }
+        cause = found.source();
+    }
+    invalid(error)
+}
+
+fn invalid(why: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("damaged Zstandard data: {why}"))
 }

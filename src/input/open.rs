@@ -170,7 +170,13 @@ pub fn open_csv(
     let delimiter = delimiter.or(sniffed).unwrap_or(b',');
     let Some((spans, record)) = start.header(delimiter) else {
         let line = 1 + super::csv::lines_in(&start.data[..start.from]);
-        bail!("line {line}: a quote is opened in the first record and never closed");
+        if start.ended {
+            bail!("line {line}: a quote is opened in the first record and never closed");
+        }
+        bail!(
+            "line {line}: the first record is longer than {} bytes: is this a CSV, or a quote left open? (--max-record-bytes sets the limit)",
+            limits.record_bytes
+        );
     };
     let names = if columns.no_header {
         (1..=spans.len()).map(|number| number.to_string()).collect()
@@ -242,6 +248,20 @@ fn find(names: &[String], wanted: &str, flag: &str) -> Result<usize> {
     if let Some(index) = places.first().copied().or_else(|| number.map(|number| number - 1)) {
         return Ok(index);
     }
-    let there = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    bail!("no column {wanted:?}; the columns are {there}: name the right one with {flag}")
+    bail!("no column {wanted:?}; the columns are {}: name the right one with {flag}", listed(names))
+}
+
+/// Columns that an error lists, and characters of each: what is no CSV may seem to have thousands of any length.
+const LISTED: (usize, usize) = (30, 60);
+
+fn listed(names: &[String]) -> String {
+    let short = |name: &String| match name.char_indices().nth(LISTED.1) {
+        Some((end, _)) => format!("{:?}...", &name[..end]),
+        None => format!("{name:?}"),
+    };
+    let list = names.iter().take(LISTED.0).map(short).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(LISTED.0) {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tempfile::{NamedTempFile, TempPath};
 
+use super::ZstdWriter;
+
 /// Unfinished files of this process, for the signal handler to remove.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -27,6 +29,7 @@ pub fn remove_unfinished() {
 enum Content {
     Plain(File),
     Gzip(GzEncoder<File>),
+    Zstd(Box<ZstdWriter<File>>),
 }
 
 /// A file that takes its place only when it is complete. Dropped before, it leaves nothing behind.
@@ -38,14 +41,15 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins a file that will be `path`, in the same folder; one whose name ends in `.gz` is compressed.
+    /// Begins a file that will be `path`, in the same folder; one whose name ends in `.gz` or `.zst` is
+    /// compressed.
     ///
     /// # Errors
     /// When the folder cannot be written, or the name asks for a compression there is not.
     pub fn create(path: &Path) -> Result<Self> {
         let ends_in = |wanted: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
-        if ["zst", "bz2", "xz", "zip"].into_iter().any(ends_in) {
-            crate::usage!("{}: output is written plain or as .gz: name it so", path.display());
+        if ["bz2", "xz", "zip"].into_iter().any(ends_in) {
+            crate::usage!("{}: output is written plain, as .gz or as .zst: name it so", path.display());
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Held while the file is made, so that a signal finds it on the list or not made at all.
@@ -61,6 +65,8 @@ impl AtomicFile {
         unfinished_files.push(unfinished.to_path_buf());
         let file = if ends_in("gz") {
             Content::Gzip(GzEncoder::new(file, Compression::default()))
+        } else if ends_in("zst") {
+            Content::Zstd(Box::new(ZstdWriter::new(file)))
         } else {
             Content::Plain(file)
         };
@@ -71,6 +77,7 @@ impl AtomicFile {
         match &mut self.file {
             Content::Plain(file) => file.write_all(bytes),
             Content::Gzip(file) => file.write_all(bytes),
+            Content::Zstd(file) => file.write_all(bytes),
         }
         .with_context(|| self.path.display().to_string())
     }
@@ -84,6 +91,7 @@ impl AtomicFile {
         let file = match self.file {
             Content::Plain(file) => file,
             Content::Gzip(file) => file.finish().with_context(context)?,
+            Content::Zstd(file) => file.finish().with_context(context)?,
         };
         file.sync_all().with_context(context)?;
         let unfinished = self.unfinished.to_path_buf();

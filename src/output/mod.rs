@@ -5,14 +5,16 @@
 
 mod atomic;
 mod rejects;
+mod zstd;
 
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use atomic::{AtomicFile, remove_unfinished};
 pub use rejects::Rejects;
+pub use zstd::ZstdWriter;
 
 /// Where a run writes.
 #[derive(Debug)]
@@ -46,8 +48,10 @@ impl Output {
         let Some(path) = path.filter(|path| !is_stdout(path)) else {
             return Ok(Self::stream(io::stdout(), "standard output"));
         };
-        // A link to a file is followed: the file it points to is replaced, the link stays.
-        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if is_stderr(path) {
+            return Ok(Self::stream(io::stderr(), "standard error"));
+        }
+        let target = followed(path);
         match std::fs::metadata(&target) {
             Ok(found) if found.is_dir() => {
                 crate::usage!("{}: is a folder, expected a file to write", path.display())
@@ -105,4 +109,25 @@ impl Output {
 /// name would not.
 pub fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// Whether `path` is standard error. Where that is a file, it has what was said before, and must not be replaced.
+pub fn is_stderr(path: &Path) -> bool {
+    ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"].iter().any(|name| path == Path::new(name))
+}
+
+/// Links that are followed, as many as Linux does.
+const LINKS: usize = 40;
+
+/// The file that is written when `path` is: a link is followed, also to what is not there yet; the link stays.
+pub fn followed(path: &Path) -> PathBuf {
+    if let Ok(found) = std::fs::canonicalize(path) {
+        return found;
+    }
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(link) = std::fs::read_link(&target) else { break };
+        target = target.parent().unwrap_or(Path::new("")).join(link);
+    }
+    target
 }

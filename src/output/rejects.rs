@@ -12,7 +12,12 @@ pub struct Rejects {
     output: Output,
     /// Name of the input that is being read.
     input: String,
+    /// Not yet handed to the system: a file may be full of bad records.
+    pending: Vec<u8>,
 }
+
+/// Bytes that are handed on at a time, about.
+const PIECE: usize = 64 << 10;
 
 impl Rejects {
     /// Begins the list at `path`.
@@ -22,7 +27,7 @@ impl Rejects {
     pub fn create(path: &Path) -> Result<Self> {
         let mut output = Output::create(Some(path))?;
         output.write(b"file,line,byte,reason,record\n")?;
-        Ok(Self { output, input: String::new() })
+        Ok(Self { output, input: String::new(), pending: Vec::new() })
     }
 
     /// The records that follow come from this input.
@@ -35,13 +40,14 @@ impl Rejects {
     /// # Errors
     /// When the system refuses.
     pub fn write(&mut self, reject: &Reject, record: &[u8]) -> Result<()> {
-        let mut line = quote(self.input.as_bytes(), b',').into_owned();
+        let line = &mut self.pending;
+        line.extend_from_slice(&quote(self.input.as_bytes(), b','));
         line.extend_from_slice(format!(",{},{},", reject.line, reject.offset).as_bytes());
         line.extend_from_slice(&quote(reject.reason.as_bytes(), b','));
         line.push(b',');
         line.extend_from_slice(&quote(record, b','));
         line.push(b'\n');
-        self.output.write(&line)
+        if self.pending.len() >= PIECE { self.hand_on() } else { Ok(()) }
     }
 
     /// Hands on what is held back.
@@ -49,6 +55,7 @@ impl Rejects {
     /// # Errors
     /// When the system refuses.
     pub fn flush(&mut self) -> Result<()> {
+        self.hand_on()?;
         self.output.flush()
     }
 
@@ -56,7 +63,14 @@ impl Rejects {
     ///
     /// # Errors
     /// When it does not reach the disk.
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self) -> Result<()> {
+        self.hand_on()?;
         self.output.finish()
+    }
+
+    fn hand_on(&mut self) -> Result<()> {
+        self.output.write(&self.pending)?;
+        self.pending.clear();
+        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Files as others write them: what happens to each, and that no byte of theirs changes.
 
+use std::process::Command;
+
 use crate::harness::{Folder, same_but_for_last};
 
 /// What a file comes to.
@@ -184,6 +186,13 @@ fn cases() -> Vec<Case> {
             "source,log_message\n=cmd|' /C calc'!A0,@backup\n-1,+user logged in\n",
             Labels(&[BACK, IN]),
         ),
+        case(
+            "three thousand columns, none of them the message",
+            format!("a{}\n", ",some column".repeat(3_000)),
+            Fails("\"some column\" and 2971 more"),
+        ),
+        case("a first line above the limit", vec![0; 3_000_000], Fails("is this a CSV"))
+            .flags(&["--max-record-bytes", "1000000"]),
         case("UTF-32", &b"\xff\xfe\0\0s\0\0\0"[..], Fails("UTF-32")),
         case("a spreadsheet", &b"PK\x03\x04\x14\0"[..], Fails("zip")),
     ]
@@ -235,6 +244,50 @@ fn remove_last(bytes: &mut Vec<u8>, part: &[u8]) {
     if let Some(at) = found {
         bytes.drain(at..at + part.len());
     }
+}
+
+/// Reads pairs of files as Python's `csv` module does, and holds the first columns of the second against the first.
+const PYTHON: &str = r"
+import csv, sys
+csv.field_size_limit(1 << 30)
+def rows(path, delimiter):
+    # Latin-1 gives each byte a character, so that nothing is lost whatever the bytes are.
+    with open(path, encoding='latin-1', newline='') as file:
+        return list(csv.reader(file, delimiter=delimiter))
+checked = 0
+for number in range(int(sys.argv[1])):
+    delimiter = open(f'{number}.delimiter').read()
+    before, after = rows(f'{number}.in', delimiter), rows(f'{number}.out', delimiter)
+    assert [row[:-1] if row else row for row in after] == before, (number, before[:5], after[:5])
+    checked += sum(map(len, before))
+print(checked)
+";
+
+#[test]
+fn the_csv_module_of_python_reads_the_same_columns_before_and_after() {
+    // Python takes NUL bytes from 3.11 on.
+    let fit = "import sys; sys.exit(sys.version_info < (3, 11))";
+    if !Command::new("python3").args(["-c", fit]).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no python3 of 3.11 or newer");
+        return;
+    }
+    let folder = Folder::new();
+    let mut count = 0;
+    for case in cases() {
+        if matches!(case.outcome, Fails(_)) {
+            continue;
+        }
+        let ran = folder.pipe([case.flags, &["--label-column", "LABEL"]].concat(), &case.bytes).ended(0);
+        folder.write(&format!("{count}.in"), &case.bytes);
+        folder.write(&format!("{count}.out"), &ran.stdout);
+        folder.write(&format!("{count}.delimiter"), [case.delimiter]);
+        count += 1;
+    }
+    let mut python = Command::new("python3");
+    python.arg("-c").arg(PYTHON).arg(count.to_string()).current_dir(folder.path("."));
+    let ran = crate::harness::run(&mut python, b"").ended(0);
+    println!("{count} files, {} cells", ran.text().trim());
+    assert!(count >= 35, "{count}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Folder, SMALL, run, same_but_for_last};
@@ -17,6 +17,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+fn unzstd(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(64 << 20);
+    ruzstd::decoding::FrameDecoder::new().decode_all_to_vec(bytes, &mut plain).unwrap();
     plain
 }
 
@@ -88,7 +94,7 @@ fn lines_of_text_become_csv_or_ndjson() {
 }
 
 #[test]
-fn compressed_input_is_told_by_its_first_bytes_and_gzip_is_written_by_name() {
+fn compressed_input_is_told_by_its_first_bytes_and_output_is_compressed_by_name() {
     let folder = Folder::new();
     let plain = folder.pipe([""; 0], SMALL.as_bytes()).ended(0).stdout;
     let (head, tail) = SMALL.as_bytes().split_at(40);
@@ -102,7 +108,43 @@ fn compressed_input_is_told_by_its_first_bytes_and_gzip_is_written_by_name() {
     }
     folder.pipe(["-o", "out.csv.gz"], SMALL.as_bytes()).ended(0);
     assert_eq!(gunzip(&folder.read("out.csv.gz")), plain);
-    folder.pipe(["-o", "out.csv.zst"], SMALL.as_bytes()).refused(2, &["out.csv.zst", ".gz"]);
+    folder.pipe(["-o", "out.csv.zst"], SMALL.as_bytes()).ended(0);
+    assert_eq!(unzstd(&folder.read("out.csv.zst")), plain);
+    folder.pipe(["-o", "out.csv.xz"], SMALL.as_bytes()).refused(2, &["out.csv.xz", ".gz", ".zst"]);
+}
+
+#[test]
+fn a_large_output_is_zstandard_that_every_reader_takes() {
+    let folder = Folder::new();
+    let mut csv = String::from("source,log_message\n");
+    for row in 0..60_000 {
+        csv.push_str(&format!("App,user {row} logged in from 10.0.{}.{}\n", row % 256, row % 251));
+    }
+    folder.write("in.csv", &csv);
+    folder.run(["in.csv", "-o", "out.csv"]).ended(0);
+    folder.run(["in.csv", "-o", "out.csv.zst"]).ended(0);
+    let (plain, packed) = (folder.read("out.csv"), folder.read("out.csv.zst"));
+    // Several frames, told by their magic number.
+    let frames = memchr::memmem::find_iter(&packed, b"\x28\xb5\x2f\xfd").count();
+    assert!(frames >= plain.len() >> 20, "{frames} frames");
+    assert!(packed.len() * 3 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
+    assert!(unzstd(&packed) == plain);
+    // Ours reads it back.
+    folder.run(["out.csv.zst", "--overwrite", "-o", "again.csv"]).ended(0);
+    assert!(folder.read("again.csv") == plain);
+    // An output without a row is a frame, too.
+    folder.pipe(["--format", "text", "-o", "none.ndjson.zst"], b"").ended(0);
+    assert_eq!(unzstd(&folder.read("none.ndjson.zst")), b"");
+
+    if Command::new("zstd").arg("-V").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: zstd is not there to read what was written");
+        return;
+    }
+    for name in ["out.csv.zst", "none.ndjson.zst"] {
+        let read = Command::new("zstd").args(["-d", "-q", "-c"]).arg(folder.path(name)).output().unwrap();
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        assert!(read.stdout == unzstd(&folder.read(name)), "{name}");
+    }
 }
 
 #[test]
@@ -113,13 +155,18 @@ fn damaged_and_overlong_compressed_input_is_an_error() {
     for packed in [gzip(csv.as_bytes()), zstd(csv.as_bytes())] {
         let ran = folder.pipe(["-o", "out.csv", "--max-decompressed-bytes", "100000"], &packed);
         ran.refused(1, &["more than 100000 bytes", "--max-decompressed-bytes"]);
-        folder.pipe(["-o", "out.csv"], &packed[..packed.len() - 9]).refused(1, &["standard input"]);
+        for end in [packed.len() - 9, packed.len() - 1, packed.len() / 2, 7, 5, 4] {
+            folder.pipe(["-o", "out.csv"], &packed[..end]).refused(1, &["standard input", "cannot be read"]);
+        }
         let mut broken = packed.clone();
         let middle = broken.len() / 2;
         broken[middle] ^= 0x55;
         folder.pipe(["-o", "out.csv"], &broken).ended(1);
     }
     assert_eq!(folder.read("out.csv"), b"old");
+    folder
+        .pipe([""; 0], &zstd(csv.as_bytes())[..9])
+        .refused(1, &["damaged Zstandard data: it ends too early"]);
     folder.pipe([""; 0], b"PK\x03\x04....").refused(1, &["zip"]);
 }
 
@@ -130,16 +177,19 @@ fn several_inputs_go_into_a_folder_and_one_that_fails_spoils_no_other() {
     folder.write("b.csv", "source,log_message\nonly one field\n");
     folder.write("c.csv.gz", gzip(SMALL.as_bytes()));
     folder.write("d.log", "user logged in\n");
-    let ran =
-        folder.run(["a.csv", "b.csv", "c.csv.gz", "d.log", "-o", "out/", "--summary", "s.json"]).ended(1);
+    folder.write("e.log.zst", zstd(b"user logged in\n"));
+    let ran = folder
+        .run(["a.csv", "b.csv", "c.csv.gz", "d.log", "e.log.zst", "-o", "out/", "--summary", "s.json"])
+        .ended(1);
     assert!(ran.stderr.contains("b.csv: line 2"), "{}", ran.stderr);
     let mut names: Vec<_> =
         std::fs::read_dir(folder.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["a.csv", "c.csv.gz", "d.log.csv"]);
+    assert_eq!(names, ["a.csv", "c.csv.gz", "d.log.csv", "e.log.csv.zst"]);
     assert_eq!(gunzip(&folder.read("out/c.csv.gz")), folder.read("out/a.csv"));
+    assert_eq!(unzstd(&folder.read("out/e.log.csv.zst")), folder.read("out/d.log.csv"));
     let summary: serde_json::Value = serde_json::from_slice(&folder.read("s.json")).unwrap();
-    assert_eq!((&summary["rows"], summary["inputs"].as_array().unwrap().len()), (&7.into(), 4));
+    assert_eq!((&summary["rows"], summary["inputs"].as_array().unwrap().len()), (&8.into(), 5));
     assert!(summary["inputs"][1]["error"].as_str().unwrap().contains("line 2"));
     folder.run(["a.csv", "b.csv"]).refused(2, &["-o FOLDER/"]);
     std::fs::create_dir(folder.path("other")).unwrap();
@@ -184,6 +234,12 @@ fn a_live_stream_gets_each_line_out_at_once() {
         assert!(child.wait().unwrap().success());
     }
     folder.pipe(["--follow", "-o", "out.csv"], SMALL.as_bytes()).refused(2, &["--follow"]);
+    // Ctrl-C, by which most live streams end, would take the rejects away.
+    let skipping = ["--follow", "--on-bad-row", "skip", "--rejects"];
+    folder.pipe([&skipping[..], &["bad.csv"]].concat(), SMALL.as_bytes()).refused(2, &["/dev/stderr"]);
+    let ran =
+        folder.pipe([&skipping[..], &["/dev/stderr"]].concat(), b"source,log_message\nlonely\n").ended(3);
+    assert!(ran.stderr.contains("standard input,2,19,"), "{}", ran.stderr);
 }
 
 #[test]
