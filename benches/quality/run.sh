@@ -9,4 +9,7 @@ awk 'FNR == 1 && NR != 1 { next } { print }' resources/corpus/*.csv >"$all"
 echo "== corpus, templates held out"; "$logclass" eval "$all" --cv 5
 echo "== corpus, kinds of systems held out"; "$logclass" eval "$all" --cv 10 --group-column source
 for file in benches/quality/holdout/app-*.csv; do echo "== $file"; "$logclass" eval "$file"; done
-echo "== text that is no log"; "$logclass" classify benches/quality/holdout/noise.csv --overwrite --dry-run
+for file in benches/quality/holdout/noise*.csv; do
+    echo "== text that is no log: $file"
+    "$logclass" classify "$file" --overwrite --dry-run
+done

@@ -113,8 +113,10 @@ impl Dataset {
         names.sort_unstable();
         names.dedup();
         dataset.labels = names.into_iter().map(str::to_owned).collect();
-        if dataset.labels.len() < 2 {
-            bail!("{} labels among {read} rows: a model needs two or more", dataset.labels.len());
+        match &dataset.labels[..] {
+            [] => bail!("no label among {read} rows: a model needs two or more"),
+            [only] => bail!("{only:?} is the only label among {read} rows: a model needs two or more"),
+            _ => {}
         }
         if dataset.labels.len() >= usize::from(u16::MAX) {
             bail!("{} labels are more than a model can hold ({})", dataset.labels.len(), u16::MAX - 1);
