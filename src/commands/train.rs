@@ -52,7 +52,9 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
         let encoded = Encoded::new(&dataset, &encoder, settings.ngrams, |count| bar.inc(count))?;
         bar.finish_and_clear();
         let folds = folds(&dataset, settings.folds, settings.seed);
-        let fits = settings.regularisations.len() * (folds.iter().max().map_or(0, |last| last + 1));
+        // Templates that are always trained on have a fold that is none.
+        let parts = folds.iter().filter(|&&fold| fold < settings.folds).max().map_or(0, |last| last + 1);
+        let fits = settings.regularisations.len() * parts;
         let bar = self::bar("cross-validating", fits as u64, arguments.running.quiet);
         let held_out = select(&dataset, &encoded, &settings, &folds, || bar.inc(1));
         bar.finish_and_clear();

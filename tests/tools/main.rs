@@ -28,11 +28,16 @@ impl Desk {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_logclass"));
         for variable in ["LOGCLASS_CONFIG", "LOGCLASS_MODEL", "GROQ_API_KEY", "SOURCE_DATE_EPOCH"] {
             command.env_remove(variable);
         }
-        command.args(arguments).current_dir(self.path()).output().unwrap()
+        command.args(arguments).current_dir(self.path());
+        command
     }
 
     /// Standard output of a run that must succeed.
@@ -171,6 +176,22 @@ fn cross_validation_copes_with_two_labels_rare_labels_and_refuses_one() {
     let (status, said) = desk.fails(&["eval", "one.csv", "--cv", "5"]);
     assert_eq!(status, 1);
     assert!(said.contains("a model needs two or more"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")] // for /dev/full
+fn a_standard_error_that_takes_nothing_stops_neither_training_nor_evaluation() {
+    let desk = Desk::new();
+    desk.file("rare.csv", &(pets() + "an owl hoots,Owl\nsomething,\n"));
+    for arguments in [
+        &["train", "rare.csv", "-o", "rare.safetensors"][..],
+        &["eval", "rare.csv", "--model", "rare.safetensors"],
+        &["eval", "rare.csv", "--cv", "5"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = desk.command(arguments).stderr(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
 }
 
 #[test]
