@@ -1,5 +1,7 @@
 //! What a response or a broken connection means for the question, and for the stage.
 
+use serde_json::Value;
+
 use super::client::{Client, Exchange};
 use super::dialect::Dialect;
 use super::pace::LimitHeaders;
@@ -50,13 +52,9 @@ pub fn of_connection(asked: &Asked<'_>, error: &str) -> Failure {
 pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> Failure {
     let status = exchange.status;
     let error = exchange.body.get("error").unwrap_or(&exchange.body);
-    let text = |name| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-    let words = match error.as_str() {
-        Some(words) => words,
-        None if text("message").is_empty() => text("detail"),
-        None => text("message"),
-    };
-    let said = match client.said(words) {
+    let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
+    let words = words_of(error);
+    let said = match client.said(&words) {
         said if said.is_empty() => String::new(),
         said => format!(": {said}"),
     };
@@ -78,7 +76,7 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
             "{place}; it redirects to {}, which is not followed: set base_url in [llm] to where it should go",
             exchange.location.as_deref().map_or_else(|| "nowhere".to_owned(), |to| client.said(to))
         )),
-        400 | 422 => of_refusal(asked, place, words, &format!("{code} {}", text("param"))),
+        400 | 422 => of_refusal(asked, place, &words, &format!("{code} {}", text("param"))),
         401 => Failure::Stage(match asked.key_variable {
             "" => format!("{place}; it wants a key: name its environment variable as api_key_env in [llm]"),
             variable => format!("{place}; check the key in the environment variable {variable}"),
@@ -96,6 +94,28 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
         }
         _ if asked.known_good => Failure::Question(place),
         _ => Failure::Stage(format!("{place}; check base_url and model in [llm]")),
+    }
+}
+
+/// What an error says: a text, or what it has as its message or its details.
+fn words_of(error: &Value) -> String {
+    match error {
+        Value::String(words) => words.clone(),
+        // FastAPI's details, one for each fault; they repeat what was sent as well, which is left out.
+        Value::Array(details) => details.iter().map(words_of).collect::<Vec<_>>().join("; "),
+        Value::Object(fields) => {
+            let mut named =
+                ["message", "msg", "detail"].iter().filter_map(|name| fields.get(*name)).map(words_of);
+            let words = named.find(|words| !words.is_empty()).unwrap_or_default();
+            match fields.get("loc").and_then(Value::as_array) {
+                Some(path) => {
+                    let path: Vec<&str> = path.iter().filter_map(Value::as_str).collect();
+                    format!("{}: {words}", path.join("."))
+                }
+                None => words,
+            }
+        }
+        _ => String::new(),
     }
 }
 
