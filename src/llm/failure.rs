@@ -88,6 +88,12 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
         )),
         413 => Failure::Question(format!("{place}; lower max_message_chars or examples_per_label in [llm]")),
         429 | 498 => Failure::Again { message: format!("{place}; lower concurrency in [llm]"), busy: true },
+        // Some servers fail over what they do not know, as llama-cpp-python does: that is no outage.
+        500 if !asked.known_good
+            && let Some(dialect) = asked.dialect.after_refusal(&words, true) =>
+        {
+            Failure::Speak(dialect)
+        }
         408 | 409 | 425 | 500.. => {
             let busy = status == 503 && exchange.limits != LimitHeaders::default();
             Failure::Again { message: place, busy }

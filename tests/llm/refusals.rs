@@ -31,3 +31,46 @@ fn fastapis_list_of_faults_is_told() {
     let failure = run.summary["llm"]["first_failure"].as_str().unwrap();
     assert!(failure.contains("HTTP 422: body.messages: Value error, too many messages"), "{failure}");
 }
+
+/// llama-cpp-python's words for a `response_format` that it does not know.
+fn unknown_format() -> Reply {
+    let words = "1 validation error: {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \
+                 \"Input should be 'text' or 'json_object'\", 'input': 'json_schema'}";
+    let error = json!({"message": words, "type": "internal_server_error", "param": null, "code": null});
+    Reply::refusal(500, &json!({"error": error}))
+}
+
+#[test]
+fn a_parameter_that_is_refused_with_status_500_is_left_out_and_the_schema_goes_along_with_json_object() {
+    let server = Server::new(|_, request| match request.format().as_str() {
+        "json_schema" => unknown_format(),
+        _ => Reply::label("Error"),
+    });
+    let run = Workdir::new(&server, "concurrency = 8").classify(&messages(20), &[]);
+    assert_eq!((run.status, server.count()), (0, 21), "{}", run.stderr);
+    let llm = &run.summary["llm"];
+    assert_eq!((&llm["answer_format"], &llm["retries"]), (&json!("json_object_schema"), &json!(1)));
+    let format = &server.captured()[1].json()["response_format"];
+    let labels = format["schema"]["properties"]["label"]["enum"].as_array().unwrap();
+    assert!(
+        labels.contains(&json!("Workflow Error")) && labels.contains(&json!("Unclassified")),
+        "{labels:?}"
+    );
+}
+
+#[test]
+fn status_500_is_an_outage_once_there_were_answers_whatever_it_says() {
+    let server = Server::new(|number, _| if number == 3 { unknown_format() } else { Reply::label("Error") });
+    let run = Workdir::new(&server, "concurrency = 1").classify(&messages(6), &[]);
+    assert_eq!((run.status, server.count()), (0, 7), "{}", run.stderr);
+    assert_eq!(run.summary["llm"]["answer_format"], "json_schema");
+}
+
+#[test]
+fn status_500_for_every_form_ends_as_an_outage() {
+    let server = Server::new(|_, _| unknown_format());
+    let run = Workdir::new(&server, "retries = 1\nbreaker_failures = 2").classify(&messages(20), &[]);
+    // Three formats are given up in turn; the fourth fails twice.
+    assert_eq!((run.status, server.count()), (3, 5), "{}", run.stderr);
+    assert!(run.summary["llm"]["switched_off"].as_str().unwrap().contains("HTTP 500"));
+}
