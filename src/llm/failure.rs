@@ -22,6 +22,8 @@ pub enum Failure {
     BadAnswer(String),
     /// This question has no answer; others may.
     Question(String),
+    /// It is too long for the model; others may not be.
+    TooLong(String),
     /// It was refused in every form, before any question was answered: it may be the question, or all of them.
     Refused(String),
     /// No question will have an answer; the text says what to do.
@@ -86,7 +88,9 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
             "{place}; check base_url (it usually ends in /v1) and model ({:?}) in [llm]",
             asked.model
         )),
-        413 => Failure::Question(format!("{place}; lower max_message_chars or examples_per_label in [llm]")),
+        413 => too_long(place),
+        // llama.cpp says this with 400 or 500, by its version.
+        500 if is_too_long(&words, &code) => too_long(place),
         429 | 498 => Failure::Again { message: format!("{place}; lower concurrency in [llm]"), busy: true },
         // Some servers fail over what they do not know, as llama-cpp-python does: that is no outage.
         500 if !asked.known_good
@@ -125,13 +129,24 @@ fn words_of(error: &Value) -> String {
     }
 }
 
+fn too_long(place: String) -> Failure {
+    Failure::TooLong(format!("{place}; lower max_message_chars or examples_per_label in [llm]"))
+}
+
+/// Whether a refusal is about the length of the request: by its code, which not every server gives, or its words.
+fn is_too_long(words: &str, code: &str) -> bool {
+    let words = words.to_lowercase();
+    ["context_length", "context_size"].iter().any(|name| code.contains(name))
+        || ["context length", "context size", "context window"].iter().any(|name| words.contains(name))
+}
+
 /// 400 and 422 can mean anything from a parameter that is not known to a message that is too long.
 fn of_refusal(asked: &Asked<'_>, place: String, words: &str, code: &str) -> Failure {
     if code.contains("json_validate_failed") {
         return Failure::BadAnswer(place);
     }
-    if code.contains("context_length") {
-        return Failure::Question(format!("{place}; lower max_message_chars or examples_per_label in [llm]"));
+    if is_too_long(words, code) {
+        return too_long(place);
     }
     if let Some(dialect) = asked.dialect.after_refusal(&format!("{words} {code}"), asked.known_good) {
         return Failure::Speak(dialect);

@@ -74,3 +74,34 @@ fn status_500_for_every_form_ends_as_an_outage() {
     assert_eq!((run.status, server.count()), (3, 5), "{}", run.stderr);
     assert!(run.summary["llm"]["switched_off"].as_str().unwrap().contains("HTTP 500"));
 }
+
+/// llama.cpp's words for a request that its context has no room for.
+fn too_long() -> Reply {
+    let words = "request (4717 tokens) exceeds the available context size (4096 tokens), try increasing it";
+    Reply::refusal(
+        400,
+        &json!({"error": {"code": 400, "message": words, "type": "exceed_context_size_error"}}),
+    )
+}
+
+#[test]
+fn questions_that_are_too_long_fail_alone_however_many_they_are() {
+    let server = Server::new(|number, _| if number == 0 { Reply::label("Error") } else { too_long() });
+    let run = Workdir::new(&server, "").classify(&messages(60), &[]);
+    // No form of request is given up for it, and no question is asked twice.
+    assert_eq!((run.status, server.count()), (3, 60), "{}", run.stderr);
+    let llm = &run.summary["llm"];
+    assert!(llm.get("switched_off").is_none(), "{llm}");
+    assert_eq!((&llm["answer_format"], &llm["unanswered"]["failed"]), (&json!("json_schema"), &json!(59)));
+    for word in ["max_message_chars", "examples_per_label", "exceeds the available context size"] {
+        assert!(llm["first_failure"].as_str().unwrap().contains(word), "{llm}");
+    }
+}
+
+#[test]
+fn a_prompt_that_is_too_long_for_every_question_is_not_tried_for_all_of_them() {
+    let server = Server::new(|_, _| too_long());
+    let run = Workdir::new(&server, "").classify(&messages(60), &[]);
+    assert_eq!((run.status, server.count()), (3, 20), "{}", run.stderr);
+    assert!(run.summary["llm"]["switched_off"].as_str().unwrap().contains("examples_per_label"));
+}
