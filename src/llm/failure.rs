@@ -67,10 +67,7 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
         return Failure::Stage(format!("{place}; the account's quota is used up: raise it, or use --no-llm"));
     }
     if codes(&["model_not_found", "model_decommissioned", "model_not_supported"]) || status == 410 {
-        return Failure::Stage(format!(
-            "{place}; the model {:?} is not served any more, or never was: set another model in [llm]",
-            asked.model
-        ));
+        return no_model(asked, &place);
     }
     match status {
         200..=299 => Failure::Again { message: format!("{place}: not a chat completion"), busy: false },
@@ -84,6 +81,7 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
             variable => format!("{place}; check the key in the environment variable {variable}"),
         }),
         403 => Failure::Stage(format!("{place}; the key may not use the model {:?}", asked.model)),
+        404 if is_about_no_model(&words) => no_model(asked, &place),
         404 => Failure::Stage(format!(
             "{place}; check base_url (it usually ends in /v1) and model ({:?}) in [llm]",
             asked.model
@@ -129,6 +127,19 @@ fn words_of(error: &Value) -> String {
     }
 }
 
+fn no_model(asked: &Asked<'_>, place: &str) -> Failure {
+    Failure::Stage(format!(
+        "{place}; the model {:?} is not served any more, or never was: set another model in [llm]",
+        asked.model
+    ))
+}
+
+/// Whether a refusal says in words that there is no such model, as llama.cpp's has no code for it.
+fn is_about_no_model(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("model") && ["not found", "does not exist"].iter().any(|said| words.contains(said))
+}
+
 fn too_long(place: String) -> Failure {
     Failure::TooLong(format!("{place}; lower max_message_chars or examples_per_label in [llm]"))
 }
@@ -148,7 +159,18 @@ fn of_refusal(asked: &Asked<'_>, place: String, words: &str, code: &str) -> Fail
     if is_too_long(words, code) {
         return too_long(place);
     }
-    if let Some(dialect) = asked.dialect.after_refusal(&format!("{words} {code}"), asked.known_good) {
+    // The model's name may hold the name of a parameter ("...-thinking").
+    let named = ["'", "`", "\""].iter().fold(format!("{words} {code}"), |words, quote| {
+        words.replace(&format!("{quote}{}{quote}", asked.model), "")
+    });
+    if let Some(dialect) = asked.dialect.after_refusal(&named, true) {
+        return Failure::Speak(dialect);
+    }
+    // A model that has answered is there: then it may be the message that is repeated in the words.
+    if !asked.known_good && is_about_no_model(words) {
+        return no_model(asked, &place);
+    }
+    if let Some(dialect) = asked.dialect.after_refusal(&named, asked.known_good) {
         return Failure::Speak(dialect);
     }
     if asked.known_good {

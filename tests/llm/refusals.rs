@@ -105,3 +105,38 @@ fn a_prompt_that_is_too_long_for_every_question_is_not_tried_for_all_of_them() {
     assert_eq!((run.status, server.count()), (3, 20), "{}", run.stderr);
     assert!(run.summary["llm"]["switched_off"].as_str().unwrap().contains("examples_per_label"));
 }
+
+#[test]
+fn a_model_that_is_not_there_is_known_by_the_words_and_ends_the_stage_at_once() {
+    for (status, words) in [
+        (400, "model 'large' not found"),
+        (400, "model 'deep-thinking' not found"),
+        (404, "The model `large` does not exist."),
+        (422, "Model large does not exist"),
+    ] {
+        let model = if words.contains("thinking") { "deep-thinking" } else { "large" };
+        let server = Server::new(move |_, _| {
+            let error = json!({"code": status, "message": words, "type": "invalid_request_error"});
+            Reply::refusal(status, &json!({"error": error}))
+        });
+        let workdir = Workdir::new(&server, "");
+        let text = std::fs::read_to_string(workdir.path("logclass.toml")).unwrap();
+        let text = text.replace("model = \"m\"", &format!("model = \"{model}\""));
+        std::fs::write(workdir.path("logclass.toml"), text).unwrap();
+        let run = workdir.classify(&messages(20), &[]);
+        assert_eq!((run.status, server.count()), (3, 1), "{words}: {}", run.stderr);
+        let off = run.summary["llm"]["switched_off"].as_str().unwrap();
+        assert!(off.contains("set another model") && off.contains(words), "{off}");
+    }
+}
+
+#[test]
+fn a_message_about_a_model_that_is_repeated_in_a_refusal_does_not_end_the_stage() {
+    let server = Server::new(|number, _| match number {
+        3 => Reply::error(400, "content refused: \"model 'large' not found\"", ""),
+        _ => Reply::label("Error"),
+    });
+    let run = Workdir::new(&server, "concurrency = 1").classify(&messages(6), &[]);
+    assert_eq!((run.status, server.count()), (3, 6), "{}", run.stderr);
+    assert_eq!(run.summary["llm"]["unanswered"]["failed"], 1);
+}
