@@ -93,6 +93,7 @@ impl Desk {
                 Err(
                     Failure::Again { message: why, .. }
                     | Failure::Question(why)
+                    | Failure::TooLong(why)
                     | Failure::Refused(why)
                     | Failure::Stage(why),
                 ) => return (Answer::Failed(Unanswered::Failed), Some(why)),
@@ -217,6 +218,9 @@ impl Desk {
             Err(Failure::Again { busy: true, .. }) if booking.patient => (0, ""),
             Err(Failure::Again { message, .. }) => (STRAIN_OF_FAILURE, message.as_str()),
             Err(Failure::Question(why)) => (1, why.as_str()),
+            // However many are, it is no fault of the endpoint. Until there was an answer it may be the prompt that
+            // is too long, and then all are.
+            Err(Failure::TooLong(why)) => (u32::from(!state.known_good), why.as_str()),
             Err(Failure::Refused(why)) => {
                 // The next question begins anew; if it fares no better, no other will.
                 state.dialect = Dialect::new(&self.config);

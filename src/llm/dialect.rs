@@ -10,6 +10,9 @@ use super::config::LlmConfig;
 pub enum AnswerFormat {
     /// A strict JSON schema, whose enumeration holds the labels.
     Schema,
+    /// A JSON object with a schema beside it, which llama-cpp-python and others follow; who does not know it refuses
+    /// it, or ignores it.
+    ObjectSchema,
     /// Any JSON object.
     JsonObject,
     /// The prompt alone asks for JSON.
@@ -21,6 +24,7 @@ impl AnswerFormat {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Schema => "json_schema",
+            Self::ObjectSchema => "json_object_schema",
             Self::JsonObject => "json_object",
             Self::Text => "text",
         }
@@ -82,7 +86,8 @@ impl Dialect {
         ]);
         if about_format || !known_good {
             let format = match self.format {
-                AnswerFormat::Schema => AnswerFormat::JsonObject,
+                AnswerFormat::Schema => AnswerFormat::ObjectSchema,
+                AnswerFormat::ObjectSchema => AnswerFormat::JsonObject,
                 AnswerFormat::JsonObject => AnswerFormat::Text,
                 AnswerFormat::Text if !known_good && self.reasoning_effort => {
                     return Some(Self { reasoning_effort: false, ..self });
@@ -108,7 +113,7 @@ mod tests {
         for (words, expected) in [
             (
                 "This model does not support response format `json_schema`",
-                Dialect { format: AnswerFormat::JsonObject, ..dialect() },
+                Dialect { format: AnswerFormat::ObjectSchema, ..dialect() },
             ),
             (
                 "`reasoning_effort` is not supported with this model",
@@ -134,7 +139,7 @@ mod tests {
             dialect = now.after_refusal("Bad Request", false);
             steps += 1;
         }
-        assert_eq!(steps, 4);
+        assert_eq!(steps, 5);
         assert_eq!(self::dialect().after_refusal("Bad Request", true), None);
     }
 }

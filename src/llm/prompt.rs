@@ -137,7 +137,14 @@ impl Prompt {
             body["reasoning_effort"] = json!(self.reasoning_effort);
         }
         match dialect.format {
-            AnswerFormat::Schema => body["response_format"] = self.schema(),
+            AnswerFormat::Schema => {
+                body["response_format"] = json!({"type": "json_schema", "json_schema": {
+                    "name": "log_label", "strict": true, "schema": self.schema(),
+                }});
+            }
+            AnswerFormat::ObjectSchema => {
+                body["response_format"] = json!({"type": "json_object", "schema": self.schema()});
+            }
             AnswerFormat::JsonObject => body["response_format"] = json!({"type": "json_object"}),
             AnswerFormat::Text => {}
         }
@@ -147,12 +154,12 @@ impl Prompt {
     fn schema(&self) -> Value {
         let mut labels: Vec<&str> = self.names.iter().map(String::as_str).collect();
         labels.push(UNCLASSIFIED);
-        json!({"type": "json_schema", "json_schema": {"name": "log_label", "strict": true, "schema": {
+        json!({
             "type": "object",
             "properties": {"label": {"type": "string", "enum": labels}},
             "required": ["label"],
             "additionalProperties": false,
-        }}})
+        })
     }
 }
 

@@ -29,7 +29,7 @@ fn a_refused_format_is_found_out_once_for_the_run() {
         _ => Reply::content("User Action"),
     });
     let run = Workdir::new(&server, "concurrency = 8").classify(&messages(40), &[]);
-    assert_eq!((run.status, server.count()), (0, 42), "{}", run.stderr);
+    assert_eq!((run.status, server.count()), (0, 43), "{}", run.stderr);
     assert_eq!(run.summary["llm"]["answer_format"], "text");
     assert_eq!(run.summary["labels"]["User Action"], 40);
 }

@@ -16,7 +16,7 @@ fn check_says_what_works() {
     let output = Workdir::new(&server, "").run(&["llm", "check", "--config", "logclass.toml"]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    for part in [&server.url, "answers   json_object", "-> User Action", "2 requests"] {
+    for part in [&server.url, "answers   json_object_schema\n", "-> User Action", "2 requests"] {
         assert!(said.contains(part), "{said}");
     }
 }

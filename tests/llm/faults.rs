@@ -64,8 +64,9 @@ fn a_request_that_is_refused_in_every_form_ends_the_stage() {
     for status in [400, 422] {
         let server = Server::new(move |_, _| Reply::error(status, "no", ""));
         let run = Workdir::new(&server, "").classify(&messages(20), &[]);
-        // Schema, object, text, and text without reasoning_effort; for two questions, as one proves nothing.
-        assert_eq!((run.status, server.count()), (3, 8), "HTTP {status}: {}", run.stderr);
+        // Schema, object with schema, object, text, and text without reasoning_effort; for two questions, as one
+        // proves nothing.
+        assert_eq!((run.status, server.count()), (3, 10), "HTTP {status}: {}", run.stderr);
     }
 }
 

@@ -6,5 +6,6 @@ mod commands;
 mod faults;
 mod limits;
 mod privacy;
+mod refusals;
 mod server;
 mod workdir;

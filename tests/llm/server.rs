@@ -78,6 +78,11 @@ impl Reply {
         Self::Http(status, Vec::new(), body.to_string())
     }
 
+    /// An error with this body, as other servers word it.
+    pub fn refusal(status: u16, body: &Value) -> Self {
+        Self::Http(status, Vec::new(), body.to_string())
+    }
+
     /// The same with a header more.
     pub fn with(self, name: &'static str, value: &str) -> Self {
         match self {
