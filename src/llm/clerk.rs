@@ -9,6 +9,7 @@ use super::client::{Client, Exchange, Lost};
 use super::desk::{Desk, State};
 use super::dialect::Dialect;
 use super::failure::{self, Asked, Failure};
+use super::outage::Sent;
 use super::pace::{LimitHeaders, backoff};
 use super::prompt::Subject;
 use super::{Answer, Unanswered};
@@ -20,6 +21,7 @@ const STRAIN_OF_FAILURE: u32 = 4;
 enum Permit {
     Go {
         known_good: bool,
+        at: Sent,
     },
     /// The dialect has changed meanwhile.
     Rewrite,
@@ -28,6 +30,7 @@ enum Permit {
 
 /// A request's outcome, to be booked.
 struct Booking<'a> {
+    at: Sent,
     reservation: Reservation,
     outcome: &'a Result<Exchange, Lost>,
     dialect: Dialect,
@@ -50,8 +53,8 @@ impl Desk {
             let dialect = self.lock().dialect;
             let body = self.prompt.request(&subject.text, dialect, max_answer, correction.as_deref());
             let reservation = Reservation::new(body.len(), max_answer);
-            let known_good = match self.permit(dialect, reservation, sent > 0, not_before) {
-                Permit::Go { known_good } => known_good,
+            let (known_good, at) = match self.permit(dialect, reservation, sent > 0, not_before) {
+                Permit::Go { known_good, at } => (known_good, at),
                 Permit::Rewrite => continue,
                 Permit::No(reason) => return (Answer::Failed(reason), self.why_off()),
             };
@@ -68,6 +71,7 @@ impl Desk {
             let patient = failures < self.config.retries;
             let first_try = correction.is_none();
             self.book(&Booking {
+                at,
                 reservation,
                 outcome: &outcome,
                 dialect,
@@ -163,17 +167,17 @@ impl Desk {
                 self.turn_off(&mut state, Unanswered::SwitchedOff, why);
                 continue;
             }
-            let wait = own.max(asked_for);
+            let wait = own.max(asked_for).max(state.outage.delay(now));
             if !wait.is_zero() {
                 state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            // Until the dialect is found, one at a time looks for it.
-            let alone = state.known_good || state.budget.under_way() == 0;
-            match if alone { state.budget.reserve(reservation, retry) } else { Room::Later } {
+            // Until the dialect is found, one at a time looks for it; and one whether an outage is over.
+            let may = !state.outage.is_probing() && (state.known_good || state.budget.under_way() == 0);
+            match if may { state.budget.reserve(reservation, retry) } else { Room::Later } {
                 Room::Reserved => {
                     state.pace.take(usual);
-                    return Permit::Go { known_good: state.known_good };
+                    return Permit::Go { known_good: state.known_good, at: state.outage.send(now) };
                 }
                 Room::Later => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Room::Spent(limit) => {
@@ -196,10 +200,22 @@ impl Desk {
         let others = state.budget.under_way();
         state.pace.learn(&limits, others, usual(booking.reservation), Instant::now());
         let broken = self.strain_borne();
+        // An endpoint that asks for patience is in order, until patience is at its end.
+        let down = match booking.verdict {
+            Err(Failure::Again { busy, .. }) => !(*busy && booking.patient),
+            _ => false,
+        };
+        let news = if down {
+            state.outage.failed(booking.at, Instant::now())
+        } else {
+            state.outage.heard(booking.at)
+        };
         let (strain, why) = match booking.verdict {
             Ok(_) => {
                 state.known_good |= state.dialect == booking.dialect;
-                state.strain = 0;
+                if news {
+                    state.strain = 0;
+                }
                 (0, "")
             }
             Err(Failure::Speak(next)) => {
@@ -214,9 +230,8 @@ impl Desk {
                 state.known_good |= state.dialect == booking.dialect;
                 (u32::from(!booking.first_try), why.as_str())
             }
-            // An endpoint that asks for patience is in order, until patience is at its end.
-            Err(Failure::Again { busy: true, .. }) if booking.patient => (0, ""),
-            Err(Failure::Again { message, .. }) => (STRAIN_OF_FAILURE, message.as_str()),
+            Err(Failure::Again { message, .. }) if down && news => (STRAIN_OF_FAILURE, message.as_str()),
+            Err(Failure::Again { .. }) => (0, ""),
             Err(Failure::Question(why)) => (1, why.as_str()),
             // However many are, it is no fault of the endpoint. Until there was an answer it may be the prompt that
             // is too long, and then all are.

@@ -12,6 +12,7 @@ use super::budget::{Budget, usual_tokens};
 use super::client::Client;
 use super::config::LlmConfig;
 use super::dialect::Dialect;
+use super::outage::Outage;
 use super::pace::Pace;
 use super::prompt::{LabelSpec, Prompt, Subject};
 use super::store::{Entry, Store, now};
@@ -57,6 +58,7 @@ pub(super) struct State {
     pub(super) seen: HashMap<Key, Place>,
     pub(super) budget: Budget,
     pub(super) pace: Pace,
+    pub(super) outage: Outage,
     pub(super) dialect: Dialect,
     /// The dialect has been answered; before that, requests go one at a time.
     pub(super) known_good: bool,
@@ -107,6 +109,7 @@ impl Desk {
                 seen: HashMap::new(),
                 budget: Budget::new(config),
                 pace: Pace::default(),
+                outage: Outage::default(),
                 dialect: Dialect::new(config),
                 known_good: false,
                 strain: 0,
@@ -214,6 +217,7 @@ impl Desk {
         if state.off_until.is_some_and(|until| until <= Instant::now()) {
             (state.off, state.off_until) = (None, None);
             state.strain = self.strain_borne().saturating_sub(1);
+            state.outage.skip_wait();
         }
     }
 

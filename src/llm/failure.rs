@@ -86,9 +86,9 @@ pub fn of_response(asked: &Asked<'_>, client: &Client, exchange: &Exchange) -> F
             "{place}; check base_url (it usually ends in /v1) and model ({:?}) in [llm]",
             asked.model
         )),
-        413 => too_long(place),
+        413 => too_long(&place),
         // llama.cpp says this with 400 or 500, by its version.
-        500 if is_too_long(&words, &code) => too_long(place),
+        500 if is_too_long(&words, &code) => too_long(&place),
         429 | 498 => Failure::Again { message: format!("{place}; lower concurrency in [llm]"), busy: true },
         // Some servers fail over what they do not know, as llama-cpp-python does: that is no outage.
         500 if !asked.known_good
@@ -140,7 +140,7 @@ fn is_about_no_model(words: &str) -> bool {
     words.contains("model") && ["not found", "does not exist"].iter().any(|said| words.contains(said))
 }
 
-fn too_long(place: String) -> Failure {
+fn too_long(place: &str) -> Failure {
     Failure::TooLong(format!("{place}; lower max_message_chars or examples_per_label in [llm]"))
 }
 
@@ -157,7 +157,7 @@ fn of_refusal(asked: &Asked<'_>, place: String, words: &str, code: &str) -> Fail
         return Failure::BadAnswer(place);
     }
     if is_too_long(words, code) {
-        return too_long(place);
+        return too_long(&place);
     }
     // The model's name may hold the name of a parameter ("...-thinking").
     let named = ["'", "`", "\""].iter().fold(format!("{words} {code}"), |words, quote| {

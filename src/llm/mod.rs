@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! message -> redact, mask -> asked before? -> kept on disk? -> queue -> clerks: permit -> client -> answer
-//!            prompt          desk             store                     desk     pace, budget, breaker
+//!            prompt          desk             store                     desk     pace, budget, outage, breaker
 //! ```
 //!
 //! One question a template, one answer from the set of labels or none, and nothing that goes wrong out there stops
@@ -26,6 +26,7 @@ mod desk;
 mod dialect;
 mod endpoint;
 mod failure;
+mod outage;
 mod pace;
 mod prompt;
 mod redact;

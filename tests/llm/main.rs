@@ -5,6 +5,7 @@ mod cache;
 mod commands;
 mod faults;
 mod limits;
+mod outages;
 mod privacy;
 mod refusals;
 mod server;

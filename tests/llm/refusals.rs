@@ -1,11 +1,11 @@
-//! What real servers say when they refuse, in their own words: llama.cpp's, llama-cpp-python's and FastAPI's.
+//! What real servers say when they refuse, in their own words: llama.cpp's, llama-cpp-python's and `FastAPI`'s.
 
 use serde_json::json;
 
 use super::server::{Reply, Server};
 use super::workdir::{Workdir, messages};
 
-/// A fault as FastAPI words it, with what was sent in it.
+/// A fault as `FastAPI` words it, with what was sent in it.
 fn fault(location: &[&str], message: &str) -> Reply {
     let fault =
         json!({"type": "extra_forbidden", "loc": location, "msg": message, "input": "max_tokens reasoning"});
