@@ -189,9 +189,8 @@ struct Fit {
 }
 
 /// The weakest regularisation whose mean loss is within one standard error of the least (paired, as all predicted the same
-/// templates). Where much was held out that is the least itself; where little was, the losses cannot tell the
-/// candidates apart, and a weak penalty learns more from few examples: few-shot macro F1 on eight systems was 0.9911 by the least
-/// loss alone.
+/// templates). Where much was held out that is nearly the least itself; where little was, the losses cannot tell the candidates
+/// apart, and a weak penalty learns more from few examples.
 fn choose(mut fits: Vec<Fit>) -> Fit {
     let Some(best) = fits.iter().map(Fit::mean).enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else {
         return Fit { regularisation: FALLBACK, temperature: 1.0, losses: Vec::new(), logits: Vec::new() };

@@ -90,7 +90,6 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// whose `depth` lines are `width` words apart. Row `r` of the block begins at `sums.0[r * BLOCK]`; `operands` can be
     /// read to the end of a whole tile of rows, and what the rows after `rows` hold is undefined.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "two matrices, their shapes, and a place for the third")]
     fn block(
         self,
         _operands: &[u32],
