@@ -94,7 +94,7 @@ fn macro_f1(encoder: &Encoder, train: &Rows, test: &Rows) -> Result<f64> {
     let head = finish(&dataset, &encoded, encoder, &settings, &held_out, TrainingInfo::default());
     let templates: Vec<String> = test.iter().map(|(message, _)| mask(message.as_bytes())).collect();
     let templates: Vec<&str> = templates.iter().map(String::as_str).collect();
-    let predictions = head.predict(&encoder.encode(&templates)?, &templates, false);
+    let predictions = head.predict(&encoder.encode_with(&templates, &head.info.layers)?, &templates, false);
     let rows: Vec<Scored> = predictions
         .iter()
         .zip(test)

@@ -151,7 +151,7 @@ impl Cascade {
     /// # Errors
     /// When the encoder cannot be loaded or fails.
     pub fn by_model(&self, templates: &[&str]) -> Result<Vec<Verdict>> {
-        let vectors = self.encoder.get()?.encode(templates)?;
+        let vectors = self.encoder.get()?.encode_with(templates, &self.head.info.layers)?;
         let predictions = self.head.predict(&vectors, templates, self.explain);
         Ok(predictions.into_iter().map(|prediction| self.verdict_of(prediction)).collect())
     }

@@ -32,11 +32,18 @@ pub fn describe(info: &ModelInfo) -> String {
     line("encoder", format!("{} (sha256 {})", info.encoder, info.encoder_sha256));
     line("masker, format", format!("version {}, version {}", info.masker, info.format));
     let ngrams = &info.ngrams;
+    let inner = match &info.layers[..] {
+        [] => String::new(),
+        layers => {
+            let names: Vec<String> = layers.iter().map(ToString::to_string).collect();
+            format!(", as many of layers {}", names.join(" and "))
+        }
+    };
     line(
         "features",
         format!(
-            "{} floats and {} buckets of {}-to-{}-grams",
-            info.dimensions, ngrams.buckets, ngrams.minimum, ngrams.maximum
+            "{} floats{} and {} buckets of {}-to-{}-grams",
+            info.dimensions, inner, ngrams.buckets, ngrams.minimum, ngrams.maximum
         ),
     );
     let training = &info.training;

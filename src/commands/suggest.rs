@@ -61,9 +61,9 @@ pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
             .par_chunks(32)
             .map(|templates| {
                 let texts: Vec<&str> = templates.iter().map(|(template, _)| template.as_str()).collect();
-                let vectors = encoder.encode(&texts)?;
+                let vectors = encoder.encode_with(&texts, &cascade.head().info.layers)?;
                 let predictions = cascade.head().predict(&vectors, &texts, false);
-                let rows = vectors.chunks_exact(encoder.dimensions());
+                let rows = vectors.chunks_exact(cascade.head().info.width());
                 Ok(templates
                     .iter()
                     .zip(predictions)
@@ -79,7 +79,7 @@ pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
                             label: cascade.head().info.labels[prediction.label].clone(),
                             confidence: prediction.confidence,
                             worth,
-                            vector: vector.to_vec(),
+                            vector: vector[..encoder.dimensions()].to_vec(),
                         }
                     })
                     .collect())

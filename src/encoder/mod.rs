@@ -105,12 +105,41 @@ impl Encoder {
         }
     }
 
+    /// The layers whose output a head sees beside the sentence vector: those two thirds and one third of the way up.
+    ///
+    /// The last layer knows what a sentence means and forgets how it was said; the lower ones keep more of the words, and unlike
+    /// n-grams know words that training did not have. `ARCHITECTURE.md` has the figures.
+    pub fn inner_layers(&self) -> Vec<usize> {
+        let mut layers = vec![2 * self.layers() / 3, self.layers() / 3];
+        layers.dedup();
+        layers
+    }
+
+    fn layers(&self) -> usize {
+        match &self.compute {
+            Compute::Native { encoder, .. } => encoder.layers(),
+            Compute::Candle(encoder) => encoder.layers(),
+        }
+    }
+
     /// One unit vector per text, row after row (`texts.len()` x [`Encoder::dimensions`]), computed on the calling
     /// thread. The vector of a text does not depend on the others.
     ///
     /// # Errors
     /// When the tokenizer or the backend fails, which on a CPU means that memory ran out.
     pub fn encode(&self, texts: &[&str]) -> Result<Vec<f32>> {
+        self.encode_with(texts, &[])
+    }
+
+    /// As [`Encoder::encode`], but each row goes on with the pooled unit vectors of the `inner` layers, in their order: a row is
+    /// `1 + inner.len()` times [`Encoder::dimensions`] long.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::encode`], and when a layer is not there.
+    pub fn encode_with(&self, texts: &[&str], inner: &[usize]) -> Result<Vec<f32>> {
+        if let Some(layer) = inner.iter().find(|&&layer| layer > self.layers()) {
+            bail!("encoder {}: there is no layer {layer}, it has {}", self.identity.name, self.layers());
+        }
         let mut tokens = Vec::with_capacity(texts.len() * 32);
         let mut ends = Vec::with_capacity(texts.len());
         for text in texts {
@@ -128,18 +157,19 @@ impl Encoder {
         let ids: Vec<&[u32]> = starts.zip(&ends).map(|(start, &end)| &tokens[start..end]).collect();
         match &self.compute {
             Compute::Candle(encoder) => {
-                let rows = ids.iter().map(|ids| encoder.encode(ids)).collect::<Result<Vec<_>>>()?;
+                let rows = ids.iter().map(|ids| encoder.encode(ids, inner)).collect::<Result<Vec<_>>>()?;
                 Ok(rows.concat())
             }
             Compute::Native { encoder, scratch } => {
                 let spare = scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut space = spare.unwrap_or_default();
-                let mut vectors = vec![0.0; ids.len() * encoder.dimensions()];
+                let width = (1 + inner.len()) * encoder.dimensions();
+                let mut vectors = vec![0.0; ids.len() * width];
                 let mut done = 0;
                 while done < ids.len() {
                     let batch = next_batch(&ids[done..]);
-                    let rows = done * encoder.dimensions()..(done + batch.len()) * encoder.dimensions();
-                    encoder.encode(batch, &mut space, &mut vectors[rows]);
+                    let rows = done * width..(done + batch.len()) * width;
+                    encoder.encode(batch, inner, &mut space, &mut vectors[rows]);
                     done += batch.len();
                 }
                 scratch.lock().unwrap_or_else(PoisonError::into_inner).push(space);

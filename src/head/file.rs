@@ -16,7 +16,7 @@ use crate::error::UsageError;
 use crate::template::MASKER_VERSION;
 
 /// Version of the file format that this program writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The model in the binary.
 #[cfg(feature = "bundled")]
@@ -26,6 +26,9 @@ pub const BUNDLED: Option<&[u8]> = Some(include_bytes!("../../models/default.saf
 pub const BUNDLED: Option<&[u8]> = None;
 
 const DESCRIPTION: &str = "logclass";
+
+/// More inner layers than any encoder has to give.
+const MOST_LAYERS: usize = 256;
 
 impl Head {
     /// The model that the binary carries.
@@ -68,7 +71,7 @@ impl Head {
         let tensors = SafeTensors::deserialize(bytes).context("damaged model file")?;
         check(&info)?;
         let labels = info.labels.len();
-        let rows = info.dimensions + info.ngrams.buckets + 1;
+        let rows = info.width() + info.ngrams.buckets + 1;
         let weights = floats(&tensors, "weights", &[rows, labels])?;
         let familiarity = floats(&tensors, "familiarity", &[rows])?;
         let vectors = tensors.tensor("prototype_vectors").context("damaged model file")?;
@@ -164,11 +167,13 @@ fn check(info: &ModelInfo) -> Result<()> {
     let valid = !info.labels.is_empty()
         && info.labels.len() < usize::from(u16::MAX)
         && (1..=65_536).contains(&info.dimensions)
+        && info.layers.len() <= MOST_LAYERS
         && info.ngrams.is_valid()
         && info.temperature.is_finite()
         && info.temperature > 0.0
         && probability.contains(&info.min_confidence)
-        && info.min_familiarity.is_finite();
+        && info.min_familiarity.is_finite()
+        && info.confidence_weight.is_finite();
     if valid { Ok(()) } else { bail!("damaged model file: its description makes no sense") }
 }
 
@@ -219,11 +224,13 @@ mod tests {
             encoder: "tiny".to_owned(),
             encoder_sha256: "ab".repeat(32),
             dimensions: 2,
+            layers: Vec::new(),
             masker: MASKER_VERSION,
             ngrams: NgramShape { minimum: 3, maximum: 3, buckets: 2, weight: 0.0 },
             temperature: 1.0,
             min_confidence: 0.5,
             min_familiarity: -1.0,
+            confidence_weight: 0.0,
             training: TrainingInfo::default(),
         };
         let weights = vec![2.0, -2.0, -2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
@@ -241,6 +248,19 @@ mod tests {
             panic!("{predictions:?}")
         };
         assert!(confidence > 0.98);
+    }
+
+    #[test]
+    fn a_model_of_the_first_format_is_one_without_inner_layers() {
+        let bytes = tiny().to_bytes().unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let description = &header.metadata().as_ref().unwrap()[DESCRIPTION];
+        let mut first: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(description).unwrap();
+        first.insert("format".to_owned(), 1.into());
+        assert!(first.remove("layers").is_some() && first.remove("confidence_weight").is_some());
+        let info: ModelInfo = serde_json::from_value(first.into()).unwrap();
+        assert_eq!(info, ModelInfo { format: 1, ..tiny().info });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The head: from a template's vector and n-grams to a label with a calibrated probability.
 //!
-//! It is multinomial logistic regression over the 384 floats of the sentence embedding and, beside them, hashed
-//! character n-grams: one knows what a message means, the other how it is written. A softmax is sure of itself on
+//! It is multinomial logistic regression over the sentence embedding, what two inner layers of the encoder hold, and hashed
+//! character n-grams: the first knows what a message means, the last how it is written, and the layers what lies between. A softmax is sure of itself on
 //! any text, so a second, binary regression over the same features tells text that belongs from text that does not
 //! (chat, prose, code), and the head abstains on the latter. The nearest training template ([`prototypes`]) is the
 //! reason it can give.
@@ -29,8 +29,11 @@ pub struct ModelInfo {
     pub encoder: String,
     /// SHA-256 of that encoder's weights.
     pub encoder_sha256: String,
-    /// Length of a vector.
+    /// Length of a sentence vector.
     pub dimensions: usize,
+    /// Layers of the encoder whose vectors stand behind the sentence vector; format 1 had none.
+    #[serde(default)]
+    pub layers: Vec<usize>,
     /// Version of the masking it was trained with.
     pub masker: u32,
     /// How n-grams are made.
@@ -39,10 +42,20 @@ pub struct ModelInfo {
     pub temperature: f32,
     /// Confidence below which the model abstains.
     pub min_confidence: f32,
-    /// Log odds of belonging below which the model abstains.
+    /// Familiarity below which the model abstains.
     pub min_familiarity: f32,
+    /// How much the log odds of the confidence count towards the familiarity; format 1 had none of it.
+    #[serde(default)]
+    pub confidence_weight: f32,
     /// How it was trained.
     pub training: TrainingInfo,
+}
+
+impl ModelInfo {
+    /// Floats that the encoder gives for a template: the sentence vector and those of the inner layers.
+    pub fn width(&self) -> usize {
+        self.dimensions * (1 + self.layers.len())
+    }
 }
 
 /// How a model was trained, and what cross-validation said of it.
@@ -98,7 +111,7 @@ pub struct Prediction {
     pub label: usize,
     /// Its calibrated probability.
     pub confidence: f32,
-    /// Log odds that the text is of the kind the model was trained on.
+    /// How much the text is of the kind the model was trained on: the log odds of belonging, and some of those of the confidence.
     pub familiarity: f32,
     /// Index of the nearest prototype; 0 where it was not asked for.
     pub nearest: u32,
@@ -109,7 +122,7 @@ pub struct Prediction {
 pub struct Head {
     /// What its file says of it.
     pub info: ModelInfo,
-    /// `(dimensions + buckets + 1)` x `labels`: a row per embedding float, per n-gram bucket, and the biases.
+    /// `(width + buckets + 1)` x `labels`: a row per float of the encoder, per n-gram bucket, and the biases.
     weights: Vec<f32>,
     /// The same rows, of one column: log odds of belonging.
     familiarity: Vec<f32>,
@@ -131,7 +144,7 @@ impl Head {
         prototypes: Prototypes,
         template_hashes: Vec<u64>,
     ) -> Self {
-        let rows = info.dimensions + info.ngrams.buckets + 1;
+        let rows = info.width() + info.ngrams.buckets + 1;
         assert_eq!(weights.len(), rows * info.labels.len());
         assert_eq!(familiarity.len(), rows);
         Self { info, weights, familiarity, prototypes, template_hashes }
@@ -147,7 +160,8 @@ impl Head {
         probabilities: &mut [f32],
     ) -> f32 {
         let labels = self.info.labels.len();
-        let bias = self.info.dimensions + self.info.ngrams.buckets;
+        let width = self.info.width();
+        let bias = width + self.info.ngrams.buckets;
         probabilities.copy_from_slice(&self.weights[bias * labels..]);
         let mut familiarity = self.familiarity[bias];
         let mut add = |row: usize, value: f32| {
@@ -159,18 +173,18 @@ impl Head {
         }
         self.info.ngrams.extract_into(template, ngrams);
         for &(bucket, value) in ngrams.iter() {
-            add(self.info.dimensions + bucket as usize, value);
+            add(width + bucket as usize, value);
         }
         softmax(probabilities, self.info.temperature);
         familiarity
     }
 
-    /// The likeliest label of each template; `vectors` holds a row per template. The nearest prototypes are looked
+    /// The likeliest label of each template; `vectors` holds a row of [`ModelInfo::width`] floats per template. The nearest prototypes are looked
     /// up only `with_nearest`, since that costs more than the rest.
     pub fn predict(&self, vectors: &[f32], templates: &[&str], with_nearest: bool) -> Vec<Prediction> {
         let mut probabilities = vec![0.0; self.info.labels.len()];
         let mut ngrams = SparseVector::new();
-        let rows = vectors.chunks_exact(self.info.dimensions);
+        let rows = vectors.chunks_exact(self.info.width());
         rows.zip(templates)
             .map(|(vector, template)| {
                 let familiarity = self.probabilities_into(vector, template, &mut ngrams, &mut probabilities);
@@ -179,7 +193,14 @@ impl Head {
                     .enumerate()
                     .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))
                     .expect("a model has labels");
-                let nearest = if with_nearest { self.prototypes.nearest(vector, label).0 } else { 0 };
+                #[allow(clippy::cast_possible_truncation)]
+                let certainty = log_odds(f64::from(confidence)) as f32;
+                let familiarity = familiarity + self.info.confidence_weight * certainty;
+                let nearest = if with_nearest {
+                    self.prototypes.nearest(&vector[..self.info.dimensions], label).0
+                } else {
+                    0
+                };
                 Prediction { label, confidence, familiarity, nearest }
             })
             .collect()
@@ -189,6 +210,13 @@ impl Head {
     pub fn was_trained_on(&self, template: &str) -> bool {
         self.template_hashes.binary_search(&crate::template::template_hash(template)).is_ok()
     }
+}
+
+/// `ln(p / (1 - p))`, for probabilities that rounding has made 0 or 1 too.
+pub fn log_odds(probability: f64) -> f64 {
+    const LEAST: f64 = 1e-6;
+    let probability = probability.clamp(LEAST, 1.0 - LEAST);
+    (probability / (1.0 - probability)).ln()
 }
 
 fn add_scaled(sums: &mut [f32], row: &[f32], scale: f32) {

@@ -4,6 +4,7 @@
 //! is never on both sides, and everything that says how far a model may be trusted (temperature, thresholds, the
 //! figures in the file) comes from those held-out predictions, never from what the model was fitted to.
 
+mod dense;
 pub mod lbfgs;
 pub mod regression;
 mod select;
@@ -164,10 +165,14 @@ impl Dataset {
 
 /// A dataset as numbers.
 pub struct Encoded {
-    /// A row per template, and behind them a row per outlier.
+    /// A row per template, and behind them a row per outlier: the sentence vector, and those of the inner layers.
     pub vectors: Vec<f32>,
-    /// Length of a vector.
+    /// Length of a row.
+    pub width: usize,
+    /// Length of the sentence vector at its start.
     pub dimensions: usize,
+    /// The inner layers.
+    pub layers: Vec<usize>,
     /// N-grams, in the same order.
     pub ngrams: Vec<SparseVector>,
 }
@@ -185,6 +190,7 @@ impl Encoded {
     ) -> Result<Self> {
         let texts: Vec<&str> =
             dataset.templates.iter().chain(&dataset.outliers).map(String::as_str).collect();
+        let layers = encoder.inner_layers();
         let parts: Vec<(Vec<f32>, Vec<SparseVector>)> = texts
             .par_chunks(32)
             .map(|texts| {
@@ -193,23 +199,25 @@ impl Encoded {
                     shape.extract_into(text, &mut vector);
                     vector
                 });
-                let part = (encoder.encode(texts)?, ngrams.collect());
+                let part = (encoder.encode_with(texts, &layers)?, ngrams.collect());
                 done(texts.len() as u64);
                 Ok(part)
             })
             .collect::<Result<_>>()?;
         let (vectors, ngrams): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        Ok(Self { vectors: vectors.concat(), dimensions: encoder.dimensions(), ngrams: ngrams.concat() })
+        let dimensions = encoder.dimensions();
+        let width = dimensions * (1 + layers.len());
+        Ok(Self { vectors: vectors.concat(), width, dimensions, layers, ngrams: ngrams.concat() })
     }
 
     /// The numbers of all templates and outliers.
     pub fn features(&self, buckets: usize) -> Features<'_> {
-        Features { vectors: &self.vectors, dimensions: self.dimensions, ngrams: &self.ngrams, buckets }
+        Features { vectors: &self.vectors, width: self.width, ngrams: &self.ngrams, buckets }
     }
 
-    /// The vector of a sample.
+    /// The sentence vector of a sample.
     pub fn vector(&self, sample: usize) -> &[f32] {
-        &self.vectors[sample * self.dimensions..(sample + 1) * self.dimensions]
+        &self.vectors[sample * self.width..][..self.dimensions]
     }
 }
 
@@ -244,11 +252,13 @@ pub fn finish(
         encoder: encoder.identity().name.clone(),
         encoder_sha256: encoder.identity().sha256.clone(),
         dimensions: encoded.dimensions,
+        layers: encoded.layers.clone(),
         masker: MASKER_VERSION,
         ngrams: settings.ngrams,
         temperature: held_out.temperature,
         min_confidence: held_out.min_confidence,
         min_familiarity: held_out.min_familiarity,
+        confidence_weight: held_out.confidence_weight,
         training,
     };
     let mut hashes: Vec<u64> = dataset.templates.iter().map(|template| template_hash(template)).collect();

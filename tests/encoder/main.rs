@@ -49,10 +49,38 @@ fn every_native_path_of_this_processor_agrees_with_sentence_transformers() {
         let encoder = Encoder::native(&parse_source(None).unwrap(), instructions).unwrap();
         let (mean, least) = parity(&encoder);
         println!("{instructions}: mean {mean:.6}, min {least:.6}");
-        let bound =
-            if instructions == Instructions::Avx512Bf16 { (0.9999, 0.999) } else { (0.99999, 0.9999) };
+        let halves = matches!(instructions, Instructions::Avx512Bf16 | Instructions::Amx);
+        let bound = if halves { (0.9999, 0.999) } else { (0.99999, 0.9999) };
         assert!(mean > bound.0 && least > bound.1, "{instructions}: mean {mean}, min {least}");
     }
+}
+
+#[test]
+fn inner_layers_stand_behind_the_sentence_vector_and_are_those_of_the_reference() {
+    let candle = Encoder::load(&parse_source(None).unwrap(), Backend::Candle).unwrap();
+    let layers = [candle.inner_layers(), vec![0, 6]].concat();
+    assert_eq!(layers, [4, 2, 0, 6]);
+    let dimensions = candle.dimensions();
+    let golden = golden();
+    let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
+    let expected = candle.encode_with(&texts, &layers).unwrap();
+    assert_eq!(expected.len(), texts.len() * 5 * dimensions);
+    for instructions in Instructions::available() {
+        let encoder = Encoder::native(&parse_source(None).unwrap(), instructions).unwrap();
+        let rows = encoder.encode_with(&texts, &layers).unwrap();
+        for (row, alone) in
+            rows.chunks_exact(5 * dimensions).zip(encoder.encode(&texts).unwrap().chunks_exact(dimensions))
+        {
+            assert_eq!(&row[..dimensions], alone);
+            assert_eq!(&row[4 * dimensions..], alone, "layer 6 is the last");
+        }
+        for (vector, expected) in rows.chunks_exact(dimensions).zip(expected.chunks_exact(dimensions)) {
+            let cosine: f32 = vector.iter().zip(expected).map(|(a, b)| a * b).sum();
+            assert!(cosine > 0.999, "{instructions}: {cosine}");
+        }
+    }
+    let error = candle.encode_with(&texts, &[7]).unwrap_err().to_string();
+    assert!(error.contains("there is no layer 7, it has 6"), "{error}");
 }
 
 #[test]

@@ -23,12 +23,14 @@ pub struct Scratch {
     lengths: Vec<usize>,
 }
 
-/// Unit vectors of `batch` into the rows of `vectors`. `file` is the file `model` was loaded from.
+/// Unit vectors of `batch` into the rows of `vectors`: that of the last layer and behind it those of `inner` layers, where 0 is what
+/// goes into the first. `file` is the file `model` was loaded from.
 pub(super) fn forward<S: Simd>(
     simd: S,
     model: &Model,
     file: &[u8],
     batch: &[&[u32]],
+    inner: &[usize],
     scratch: &mut Scratch,
     vectors: &mut [f32],
 ) {
@@ -47,7 +49,8 @@ pub(super) fn forward<S: Simd>(
 
     embed(model, file, batch, residual, vectors);
     simd.run(Normalize { norm: &model.embeddings.norm, residual, operands });
-    for layer in &model.layers {
+    pool_inner(0, inner, batch, residual, hidden, vectors);
+    for (layer, done) in model.layers.iter().zip(1..) {
         simd.run(Multiply {
             operands,
             rows,
@@ -82,8 +85,31 @@ pub(super) fn forward<S: Simd>(
             epilogue: BiasResidual { bias: &layer.contraction.bias, residual },
         });
         simd.run(Normalize { norm: &layer.output_norm, residual, operands });
+        pool_inner(done, inner, batch, residual, hidden, vectors);
     }
-    pool(batch, residual, hidden, vectors);
+    pool(batch, residual, hidden, vectors, Place { offset: 0, stride: hidden * (1 + inner.len()) });
+}
+
+/// Pools the output of layer `done` into every place that `inner` has for it.
+fn pool_inner(
+    done: usize,
+    inner: &[usize],
+    batch: &[&[u32]],
+    residual: &[f32],
+    hidden: usize,
+    vectors: &mut [f32],
+) {
+    for (index, _) in inner.iter().enumerate().filter(|(_, layer)| **layer == done) {
+        let place = Place { offset: hidden * (1 + index), stride: hidden * (1 + inner.len()) };
+        pool(batch, residual, hidden, vectors, place);
+    }
+}
+
+/// Where in a row of the result a vector goes, and how long such a row is.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: usize,
+    stride: usize,
 }
 
 /// The sum of the word, position and type embeddings of each token. `row` is room for one embedding.
@@ -106,9 +132,10 @@ fn embed(model: &Model, file: &[u8], batch: &[&[u32]], residual: &mut [f32], row
 }
 
 /// The mean of the rows of each message, scaled to length 1. An empty message has the zero vector.
-fn pool(batch: &[&[u32]], residual: &[f32], hidden: usize, vectors: &mut [f32]) {
+fn pool(batch: &[&[u32]], residual: &[f32], hidden: usize, vectors: &mut [f32], place: Place) {
     let mut rows = residual.chunks_exact(hidden);
-    for (message, vector) in batch.iter().zip(vectors.chunks_exact_mut(hidden)) {
+    for (message, vector) in batch.iter().zip(vectors.chunks_exact_mut(place.stride)) {
+        let vector = &mut vector[place.offset..place.offset + hidden];
         vector.fill(0.0);
         for row in rows.by_ref().take(message.len()) {
             for (sum, value) in vector.iter_mut().zip(row) {

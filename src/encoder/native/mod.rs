@@ -207,15 +207,28 @@ impl NativeEncoder {
         self.config.max_position_embeddings
     }
 
-    /// Unit vectors of `batch` into the rows of `vectors`, which are `batch.len()` times [`Self::dimensions`].
+    /// Layers, the embeddings not counted.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.config.num_hidden_layers
+    }
+
+    /// Unit vectors of `batch` into the rows of `vectors`. A row is the mean of the last layer's output and behind it, where `inner`
+    /// names layers, the mean of each one's output, all scaled to length 1; layer 0 is what goes into the first.
     ///
     /// A message is its token ids with CLS and SEP. Its vector is bit for bit the same in any batch; that of an empty message is zero.
     ///
     /// # Panics
     ///
-    /// If `vectors` has another length, a message has more tokens than [`Self::max_tokens`], or a token is not in the vocabulary.
-    pub fn encode(&self, batch: &[&[u32]], scratch: &mut Scratch, vectors: &mut [f32]) {
-        assert_eq!(vectors.len(), batch.len() * self.dimensions(), "room for one vector a message");
+    /// If `vectors` is not `batch.len()` times `1 + inner.len()` times [`Self::dimensions`] long, `inner` names a layer that is not
+    /// there, a message has more tokens than [`Self::max_tokens`], or a token is not in the vocabulary.
+    pub fn encode(&self, batch: &[&[u32]], inner: &[usize], scratch: &mut Scratch, vectors: &mut [f32]) {
+        assert_eq!(
+            vectors.len(),
+            batch.len() * (1 + inner.len()) * self.dimensions(),
+            "room for one vector a message and layer"
+        );
+        assert!(inner.iter().all(|&layer| layer <= self.layers()), "a layer that is not there");
         for message in batch {
             assert!(
                 message.len() <= self.max_tokens(),
@@ -229,6 +242,6 @@ impl NativeEncoder {
             );
         }
         let file = (*self.file).as_ref();
-        with_path!(self.path, simd => forward::forward(simd, &self.model, file, batch, scratch, vectors));
+        with_path!(self.path, simd => forward::forward(simd, &self.model, file, batch, inner, scratch, vectors));
     }
 }

@@ -76,7 +76,7 @@ fn encoder(instructions: Instructions) -> NativeEncoder {
 
 fn encode(encoder: &NativeEncoder, batch: &[&[u32]]) -> Vec<f32> {
     let mut vectors = vec![f32::NAN; batch.len() * encoder.dimensions()];
-    encoder.encode(batch, &mut Scratch::default(), &mut vectors);
+    encoder.encode(batch, &[], &mut Scratch::default(), &mut vectors);
     vectors
 }
 
@@ -146,6 +146,35 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
+fn inner_layers_stand_behind_the_last_and_agree_on_all_paths() {
+    let messages: [&[u32]; 3] = [&[1, 9, 2], &[], &[4, 8, 15, 16, 23, 42]];
+    let inner = [1, 0, 2];
+    let rows = |instructions| {
+        let encoder = encoder(instructions);
+        let mut rows = vec![f32::NAN; messages.len() * 4 * 64];
+        encoder.encode(&messages, &inner, &mut Scratch::default(), &mut rows);
+        for (row, alone) in rows.chunks(4 * 64).zip(encode(&encoder, &messages).chunks(64)) {
+            assert_eq!(&row[..64], alone);
+            assert_eq!(&row[3 * 64..], alone, "layer 2 is the last");
+        }
+        rows
+    };
+    let portable = rows(Instructions::Portable);
+    for instructions in Instructions::available() {
+        for (vector, portable) in rows(instructions).chunks(64).zip(portable.chunks(64)) {
+            let expected = cosine(portable, portable).round(); // 0 for the empty message
+            assert!((cosine(vector, portable) - expected).abs() < 0.001, "{instructions}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a layer that is not there")]
+fn layers_that_are_not_there_panic() {
+    encoder(Instructions::Portable).encode(&[&[1]], &[3], &mut Scratch::default(), &mut [0.0; 128]);
+}
+
+#[test]
 fn empty_batches_and_messages() {
     for instructions in Instructions::available() {
         let encoder = encoder(instructions);
@@ -178,11 +207,11 @@ proptest! {
             let together = encode(encoder, &messages);
             let mut scratch = Scratch::default();
             let mut vectors = vec![0.0; together.len()];
-            encoder.encode(&messages, &mut scratch, &mut vectors);
+            encoder.encode(&messages, &[], &mut scratch, &mut vectors);
             prop_assert_eq!(&vectors, &together);
             for (message, expected) in messages.iter().zip(together.chunks_exact(64)) {
                 let mut alone = vec![0.0; 64];
-                encoder.encode(&[message], &mut scratch, &mut alone);
+                encoder.encode(&[message], &[], &mut scratch, &mut alone);
                 let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
                 prop_assert_eq!(bits(&alone), bits(expected), "{}", instructions);
             }
