@@ -99,6 +99,7 @@ mod tests {
             ("token AKb83xQ92mZ1 used", "token <id> used"),
             ("a\tb\r\n  c\u{0}d ", "a b c d"),
             ("std::fmt and a::b", "std::fmt and a::b"),
+            ("a.co.uk.2026-01-02 a.co.uk.7", "a.co.uk.<time> a.co.uk.#"),
             ("may contain 5 items in May 2026", "may contain # items in <time>"),
             ("", ""),
         ] {

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Real logs repeat, so the coordinator keeps a `table` of the templates it has met; only new ones reach the
-//! encoder, each once. Rows are worked on in parallel without a lock, because the table only changes between two
+//! encoder, each once. In front of it each thread remembers the `recent` messages it has met word by word. Rows are worked on in parallel without a lock, because the table only changes between two
 //! steps. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
 
+mod recent;
 mod row;
 mod table;
 mod write;
@@ -21,6 +22,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
 use crate::cascade::{Cascade, LlmTurn, Path};
 use crate::input::{Chunk, ChunkReader};
@@ -28,6 +30,7 @@ use crate::llm::{Llm, Ticket};
 use crate::progress::Progress;
 use crate::record::{Reason, Stage, Verdict};
 use crate::template;
+use recent::{Met, Recent};
 pub use row::{EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
 use table::{Key, KeyMap, Table};
 pub use write::{Destination, Tally};
@@ -141,6 +144,8 @@ impl<'a> Pipeline<'a> {
         to_writer: &SyncSender<Classified>,
     ) -> Result<u64> {
         let mut table = Table::new(self.settings.table_size);
+        let recent: Vec<Mutex<Recent>> =
+            (0..pool.current_num_threads()).map(|_| Mutex::new(Recent::new())).collect();
         let mut templates = 0;
         while let Ok(first) = from_reader.recv() {
             let mut chunks = vec![first?];
@@ -149,8 +154,12 @@ impl<'a> Pipeline<'a> {
             {
                 chunks.push(next?);
             }
-            let drafts: Vec<Draft> =
-                pool.install(|| chunks.into_par_iter().map(|chunk| self.draft(chunk, &table)).collect());
+            let draft = |chunk| {
+                // Each thread has its own, so nobody waits here.
+                let own = &recent[rayon::current_thread_index().unwrap_or(0)];
+                self.draft(chunk, &table, &mut own.lock().unwrap_or_else(PoisonError::into_inner))
+            };
+            let drafts: Vec<Draft> = pool.install(|| chunks.into_par_iter().map(draft).collect());
             let fresh = self.settle(pool, &drafts)?;
             templates += fresh.len() as u64;
             for draft in drafts {
@@ -164,17 +173,33 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Rules, masking and the table, for the rows of one chunk.
-    fn draft(&self, chunk: Chunk, table: &Table) -> Draft {
+    fn draft(&self, chunk: Chunk, table: &Table, recent: &mut Recent) -> Draft {
         let mut draft = Draft { verdicts: Vec::with_capacity(chunk.records.len()), ..Draft::default() };
         let mut masked = String::new();
         for (row, record) in chunk.records.iter().enumerate() {
             let source = chunk.field(record.source);
             let message = chunk.field(record.message);
+            let message_key = recent::key(&source, &message);
+            match recent.get(message_key) {
+                Some(Met::Settled(verdict)) => {
+                    draft.verdicts.push(verdict);
+                    continue;
+                }
+                Some(Met::Template(key, by_rules)) => {
+                    if let Some(known) = table.get(key) {
+                        draft.verdicts.push(UNSETTLED);
+                        draft.settle_row(row, known, by_rules);
+                        continue;
+                    }
+                }
+                None => {}
+            }
             let path = self.cascade.path(&source);
             let by_rules = if path.rules { self.cascade.by_rules(&source, &message) } else { None };
             if let Some(verdict) = by_rules
                 && path.llm != LlmTurn::First
             {
+                recent.put(message_key, Met::Settled(verdict));
                 draft.verdicts.push(verdict);
                 continue;
             }
@@ -184,6 +209,7 @@ impl<'a> Pipeline<'a> {
                 continue;
             }
             let key = table::key(&masked, path);
+            recent.put(message_key, Met::Template(key, by_rules));
             draft.verdicts.push(UNSETTLED);
             if let Some(known) = table.get(key) {
                 draft.settle_row(row, known, by_rules);

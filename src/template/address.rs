@@ -172,6 +172,10 @@ pub(super) fn host(bytes: &[u8], start: usize) -> Option<usize> {
     if labels < 2 || is_word(byte(bytes, end)) || matches!(byte(bytes, end), b'_' | b'#' | b'<' | b'@') {
         return None;
     }
+    // `a.co.uk.<time>` comes from a date, which was no end of a name.
+    if byte(bytes, end) == b'.' && matches!(byte(bytes, end + 1), b'#' | b'<') {
+        return None;
+    }
     let stop = if byte(bytes, end) == b':' { digits(bytes, end + 1) } else { end };
     let port = stop > end + 1 && stop - end <= 6 && !goes_on(byte(bytes, stop)) && {
         !(byte(bytes, stop) == b'.' && byte(bytes, stop + 1).is_ascii_digit())

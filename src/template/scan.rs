@@ -117,11 +117,8 @@ fn cut(out: &mut String, limit: usize) {
         let stem = out[..end].trim_end_matches(|c: char| {
             c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '@' | '_' | '+' | '%' | ':')
         });
-        let keep = if stem.is_empty() && !out[..end].bytes().any(|b| b.is_ascii_digit() || b == b'@') {
-            end
-        } else {
-            stem.len()
-        };
+        let part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'@' | b'.');
+        let keep = if stem.is_empty() && !out[..end].bytes().any(part) { end } else { stem.len() };
         out.truncate(keep);
     }
 }

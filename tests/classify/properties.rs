@@ -106,6 +106,20 @@ proptest! {
     }
 
     #[test]
+    fn a_row_gets_the_label_it_gets_alone_however_often_it_stood_before_and_from_whatever_source(
+        rows in prop::collection::vec("(R|a),(user logged in|backup [01]|GET /a 200|tea at [45]|)\n", 1..30),
+        threads in 1_usize..3,
+        chunk in 1_usize..200,
+    ) {
+        let limits = Limits { chunk_bytes: chunk, ..Limits::default() };
+        let (together, _, _) = classify(rows.concat().as_bytes(), limits, threads, usize::MAX).unwrap();
+        for (row, line) in rows.iter().zip(together.split_inclusive(|&byte| byte == b'\n').skip(1)) {
+            let (alone, _, _) = classify(row.as_bytes(), limits, 1, usize::MAX).unwrap();
+            prop_assert_eq!(line, alone.split_inclusive(|&byte| byte == b'\n').nth(1).unwrap(), "{}", row);
+        }
+    }
+
+    #[test]
     fn no_bytes_make_it_fail_when_bad_rows_are_skipped(
         csv in prop::collection::vec(prop::sample::select(&b"ab,\"\n\r\0\xff R="[..]), 0..200),
         chunk in 1_usize..50,
