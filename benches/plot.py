@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Draws `resources/speed.svg`, the README's picture, from the figures of `benches/README.md` below. Python 3, nothing else."""
 import pathlib
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Where the time of a run goes, by part, from samples of `perf record`.
 
     cargo build --profile profiling

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whole processes: bulk classification beside a bare copy of the same file, in turns, and the start of a small run.
 
     cargo build --release --bin logclass --example grow_csv --example copy_csv

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The few-shot lines that `few_shot --split FOLDER` drew, by the usual Python way: scikit-learn's logistic regression on
 sentence-transformers vectors of the raw messages, macro F1 per file.
 
