@@ -84,6 +84,9 @@ pub struct Stages {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "LLM")]
 pub struct LlmFlags {
+    /// Never ask an LLM
+    #[arg(long, help_heading = "Stages")]
+    pub no_llm: bool,
     /// Folder to keep the LLM's answers in, or `off` [default: logclass in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "LOGCLASS_LLM_CACHE")]
     pub llm_cache: Option<String>,

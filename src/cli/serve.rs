@@ -78,9 +78,6 @@ pub struct Serve {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
-    /// Never ask an LLM
-    #[arg(long, help_heading = "Stages")]
-    pub no_llm: bool,
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmFlags,

@@ -24,7 +24,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let tasks = tasks(arguments)?;
     check(arguments, &tasks)?;
     let config = setup::config(arguments.stages.config.as_deref())?;
-    let llm_config = setup::llm_config(&config, &arguments.llm, !arguments.no_llm);
+    let llm_config = setup::llm_config(&config, &arguments.llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?
         .explaining(arguments.explain);
     let llm = match &llm_config {

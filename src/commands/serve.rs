@@ -17,7 +17,7 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
         return check(arguments.host, arguments.port);
     }
     let config = setup::config(arguments.stages.config.as_deref())?;
-    let llm = setup::llm_config(&config, &arguments.llm, !arguments.no_llm);
+    let llm = setup::llm_config(&config, &arguments.llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm.is_some())?;
     let columns = setup::columns(&arguments.columns, &config, None, false);
     let bounds = Bounds {

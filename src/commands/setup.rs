@@ -48,9 +48,10 @@ pub fn cascade(
     Cascade::new(config, rules, head, encoder, min_confidence, has_llm)
 }
 
-/// The LLM's configuration: the file's, or the default one when its key is there; flags come before the file.
-pub fn llm_config(config: &Config, flags: &LlmFlags, wanted: bool) -> Option<LlmConfig> {
-    if !wanted {
+/// The LLM's configuration: the file's, or the default one when its key is there; flags come before the file. None
+/// where there is neither, or none is wanted.
+pub fn llm_config(config: &Config, flags: &LlmFlags) -> Option<LlmConfig> {
+    if flags.no_llm {
         return None;
     }
     let default = LlmConfig::default();

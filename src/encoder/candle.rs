@@ -61,8 +61,11 @@ impl CandleEncoder {
         // Added to the scores of attention: nothing is hidden from anything.
         let mask = Tensor::zeros((1, 1, 1, ids.dim(1)?), DType::F32, &Device::Cpu)?;
         let mut row = vec![0.0; (1 + inner.len()) * self.dimensions];
+        let last = self.layers();
         let mut keep = |done: usize, hidden: &Tensor| -> Result<()> {
-            for (part, _) in (1..).zip(inner).filter(|(_, layer)| **layer == done) {
+            // The first part is the last layer's, the others those of the inner ones.
+            let wanted = std::iter::once(&last).chain(inner).enumerate();
+            for (part, _) in wanted.filter(|(_, layer)| **layer == done) {
                 row[part * self.dimensions..][..self.dimensions].copy_from_slice(&pooled(hidden)?);
             }
             Ok(())
@@ -72,7 +75,6 @@ impl CandleEncoder {
             hidden = layer.forward(&hidden, &mask)?;
             keep(done, &hidden)?;
         }
-        row[..self.dimensions].copy_from_slice(&pooled(&hidden)?);
         Ok(row)
     }
 }

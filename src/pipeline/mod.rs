@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Real logs repeat, so the coordinator keeps a `table` of the templates it has met; only new ones reach the
-//! encoder, each once. In front of it each thread remembers the `recent` messages it has met word by word. Rows are worked on in parallel without a lock, because the table only changes between two
-//! steps. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
+//! encoder, each once. In front of it each thread remembers the `recent` messages it has met word by word. Rows are
+//! worked on in parallel and nobody waits for a lock: the table only changes between two steps, and what is recent is a
+//! thread's own. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
 
 mod recent;
 mod row;

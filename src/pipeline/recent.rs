@@ -1,7 +1,7 @@
 //! The messages that a thread met a moment ago. Real logs repeat themselves word by word, and a message that does needs neither
 //! rules nor masking.
 //!
-//! A table with one place for each hash: what comes last stays. So it is bounded, needs no lock and no clean-up, and costs a
+//! A table with one place for each hash: what comes last stays. So it is bounded, needs no clean-up, and costs a
 //! log that never repeats itself no more than a hash and a write for each row.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};

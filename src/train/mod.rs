@@ -167,9 +167,7 @@ impl Dataset {
 pub struct Encoded {
     /// A row per template, and behind them a row per outlier: the sentence vector, and those of the inner layers.
     pub vectors: Vec<f32>,
-    /// Length of a row.
-    pub width: usize,
-    /// Length of the sentence vector at its start.
+    /// Length of the sentence vector at the start of a row, and of each vector behind it.
     pub dimensions: usize,
     /// The inner layers.
     pub layers: Vec<usize>,
@@ -206,18 +204,22 @@ impl Encoded {
             .collect::<Result<_>>()?;
         let (vectors, ngrams): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let dimensions = encoder.dimensions();
-        let width = dimensions * (1 + layers.len());
-        Ok(Self { vectors: vectors.concat(), width, dimensions, layers, ngrams: ngrams.concat() })
+        Ok(Self { vectors: vectors.concat(), dimensions, layers, ngrams: ngrams.concat() })
+    }
+
+    /// Length of a row.
+    fn width(&self) -> usize {
+        self.dimensions * (1 + self.layers.len())
     }
 
     /// The numbers of all templates and outliers.
     pub fn features(&self, buckets: usize) -> Features<'_> {
-        Features { vectors: &self.vectors, width: self.width, ngrams: &self.ngrams, buckets }
+        Features { vectors: &self.vectors, width: self.width(), ngrams: &self.ngrams, buckets }
     }
 
     /// The sentence vector of a sample.
     pub fn vector(&self, sample: usize) -> &[f32] {
-        &self.vectors[sample * self.width..][..self.dimensions]
+        &self.vectors[sample * self.width()..][..self.dimensions]
     }
 }
 

@@ -49,7 +49,8 @@ pub(super) fn forward<S: Simd>(
 
     embed(model, file, batch, residual, vectors);
     simd.run(Normalize { norm: &model.embeddings.norm, residual, operands });
-    pool_inner(0, inner, batch, residual, hidden, vectors);
+    let last = model.layers.len();
+    pool_layer(0, last, inner, batch, residual, hidden, vectors);
     for (layer, done) in model.layers.iter().zip(1..) {
         simd.run(Multiply {
             operands,
@@ -85,23 +86,24 @@ pub(super) fn forward<S: Simd>(
             epilogue: BiasResidual { bias: &layer.contraction.bias, residual },
         });
         simd.run(Normalize { norm: &layer.output_norm, residual, operands });
-        pool_inner(done, inner, batch, residual, hidden, vectors);
+        pool_layer(done, last, inner, batch, residual, hidden, vectors);
     }
-    pool(batch, residual, hidden, vectors, Place { offset: 0, stride: hidden * (1 + inner.len()) });
 }
 
-/// Pools the output of layer `done` into every place that `inner` has for it.
-fn pool_inner(
+/// Pools what layer `done` gave into every place of the rows that wants it: the first wants the last layer, the others those of `inner`.
+fn pool_layer(
     done: usize,
+    last: usize,
     inner: &[usize],
     batch: &[&[u32]],
     residual: &[f32],
     hidden: usize,
     vectors: &mut [f32],
 ) {
-    for (index, _) in inner.iter().enumerate().filter(|(_, layer)| **layer == done) {
-        let place = Place { offset: hidden * (1 + index), stride: hidden * (1 + inner.len()) };
-        pool(batch, residual, hidden, vectors, place);
+    let stride = hidden * (1 + inner.len());
+    let wanted = std::iter::once(&last).chain(inner).enumerate();
+    for (index, _) in wanted.filter(|(_, layer)| **layer == done) {
+        pool(batch, residual, hidden, vectors, Place { offset: hidden * index, stride });
     }
 }
 
