@@ -4,7 +4,7 @@
 #   docker run --read-only --tmpfs /tmp -p 5000:5000 -e LOGCLASS_TOKEN="$(openssl rand -hex 32)" logclass
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY benches benches
 COPY examples examples
 COPY models models

@@ -11,11 +11,11 @@ use std::sync::LazyLock;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use logclass::config::Config;
 use logclass::encoder::native::Instructions;
 use logclass::encoder::wordpiece::WordPiece;
 use logclass::encoder::{Encoder, parse_source};
-use logclass::rules::{Rule, Rules};
+use logclass::envelope;
+use logclass::rules::{Rules, packs};
 use logclass::template;
 
 fn main() {
@@ -25,8 +25,11 @@ fn main() {
 /// Every message of the corpus.
 static MESSAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut messages = Vec::new();
-    let mut files: Vec<_> =
-        std::fs::read_dir("resources/corpus").unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folders = ["resources/corpus/programs", "resources/corpus/sentences"];
+    let mut files: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+        .collect();
     files.sort();
     for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "csv")) {
         for record in csv::Reader::from_path(file).unwrap().records() {
@@ -54,28 +57,34 @@ fn masking(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The bundled rules, and ten times as many, which match nothing of the corpus.
-#[divan::bench(args = [10, 100])]
-fn rules(bencher: Bencher<'_, '_>, count: usize) {
-    let mut all = Config::bundled().unwrap().rules;
-    let bundled = all.clone();
-    for index in 0..count.saturating_sub(all.len()) {
-        let like = &bundled[index % bundled.len()];
-        let pattern = format!("(?i)\\bword{index}[- ](?:one|two|three)\\b.*\\bword{}\\b", index + 1);
-        all.push(Rule { name: format!("rule {index}"), pattern, ..like.clone() });
-    }
-    all.truncate(count);
-    let rules = Rules::new(all).unwrap();
-    bencher.counter(bytes(&MESSAGES)).bench(|| {
+/// What a new message costs before it is looked up: envelope and masking.
+#[divan::bench]
+fn envelope_and_masking(bencher: Bencher<'_, '_>) {
+    let mut masked = String::new();
+    bencher.counter(bytes(&MESSAGES)).bench_local(|| {
         for message in &*MESSAGES {
-            black_box(rules.first_match(b"", message.as_bytes()));
+            template::mask_into(&envelope::open(message.as_bytes()).body, &mut masked);
+            black_box(&masked);
+        }
+    });
+}
+
+/// The bundled rules over messages of all programs, each with its program.
+#[divan::bench]
+fn rules(bencher: Bencher<'_, '_>) {
+    let rules = Rules::new(packs::all_bundled()).unwrap();
+    let opened: Vec<_> =
+        MESSAGES.iter().map(|message| (message, envelope::open(message.as_bytes()))).collect();
+    bencher.counter(bytes(&MESSAGES)).bench(|| {
+        for (message, envelope) in &opened {
+            black_box(rules.first_match(b"", message.as_bytes(), envelope));
         }
     });
 }
 
 #[divan::bench]
 fn tokens(bencher: Bencher<'_, '_>) {
-    let json = std::fs::read("models/all-MiniLM-L6-v2/tokenizer.json").unwrap();
+    let json = std::fs::read("models/all-MiniLM-L6-v2-logs/tokenizer.json").unwrap();
     let tokenizer = WordPiece::from_json(&json).unwrap();
     let mut ids = Vec::new();
     bencher.counter(ItemsCount::new(TEMPLATES.len())).bench_local(|| {

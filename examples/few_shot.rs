@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use logclass::encoder::{Backend, Encoder, parse_source};
 use logclass::head::TrainingInfo;
 use logclass::metrics::{self, Scored};
-use logclass::template::mask;
-use logclass::train::{Dataset, Encoded, Settings, finish, folds, select};
+use logclass::template::Template;
+use logclass::train::{Dataset, Encoded, Example, Settings, finish, folds, select};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -86,15 +86,17 @@ fn draw(path: &Path, message: &str, event: &str, seed: u64) -> Result<(Rows, Row
 }
 
 fn macro_f1(encoder: &Encoder, train: &Rows, test: &Rows) -> Result<f64> {
-    let dataset = Dataset::new(train.iter().map(|(message, event)| (message.as_str(), event.as_str())))?;
+    let examples = train.iter().map(|(message, label)| Example { message, label, group: "", weight: 1.0 });
+    let dataset = Dataset::new(examples)?;
     let settings = Settings::default();
-    let encoded = Encoded::new(&dataset, encoder, settings.ngrams, |_| ())?;
+    let encoded = Encoded::new(&dataset, encoder, &settings, |_| ())?;
     let held_out =
         select(&dataset, &encoded, &settings, &folds(&dataset, settings.folds, settings.seed), || ());
     let head = finish(&dataset, &encoded, encoder, &settings, &held_out, TrainingInfo::default());
-    let templates: Vec<String> = test.iter().map(|(message, _)| mask(message.as_bytes())).collect();
-    let templates: Vec<&str> = templates.iter().map(String::as_str).collect();
-    let predictions = head.predict(&encoder.encode_with(&templates, &head.info.layers)?, &templates, false);
+    let templates: Vec<Template> = test.iter().map(|(message, _)| Template::of(message.as_bytes())).collect();
+    let texts: Vec<&str> = templates.iter().map(|template| template.text.as_str()).collect();
+    let vectors = encoder.encode_with(&texts, &head.info.layers)?;
+    let predictions = head.predict(&vectors, &templates.iter().collect::<Vec<_>>(), false);
     let rows: Vec<Scored> = predictions
         .iter()
         .zip(test)

@@ -1,6 +1,6 @@
 //! Makes the f16 weights that logclass carries from the f32 weights as they were published.
 //!
-//!     cargo run --release --example halve_weights -- original/model.safetensors models/all-MiniLM-L6-v2/model.safetensors
+//!     cargo run --release --example halve_weights -- original/model.safetensors minilm/model.safetensors
 //!
 //! Every f32 tensor is rounded to the nearest f16; other tensors are left out, since the encoder needs none of
 //! them. The result does not depend on the machine.

@@ -1,7 +1,7 @@
 //! The cascade: one record through rules, model and LLM, cheapest first.
 //!
-//! The stages do not know each other; this is where their labels become one set and where a source's route says
-//! which of them serve it. It holds no state of a run: remembering templates is the pipeline's work.
+//! The stages do not know each other; this is where their labels become one set and where a source's route
+//! says which of them serve it. It holds no state of a run: remembering templates is the pipeline's work.
 
 use anyhow::Result;
 use std::collections::HashMap;
@@ -9,9 +9,14 @@ use std::sync::Arc;
 
 use crate::config::{Config, Route, RouteStage};
 use crate::encoder::LazyEncoder;
+use crate::envelope::Envelope;
+use crate::error::usage;
 use crate::head::{Head, Prediction};
-use crate::record::{LabelId, Labels, Reason, Stage, Verdict};
-use crate::rules::Rules;
+use crate::label::{LabelId, Labels, UNCLASSIFIED};
+use crate::llm::LabelSpec;
+use crate::rules::{self, Rules};
+use crate::template::Template;
+use crate::verdict::{Reason, Stage, Verdict};
 
 /// Which stages serve a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,13 +43,13 @@ pub enum LlmTurn {
 /// The source whose records go to the LLM first when one is configured and no route says otherwise.
 pub const DEFAULT_LLM_SOURCE: &str = "LegacyCRM";
 
-/// Rules, model and routes, joined. Clones share the encoder.
+/// Rules, model and routes, joined. Clones share rules and model.
 #[derive(Debug, Clone)]
 pub struct Cascade {
     labels: Labels,
-    rules: Rules,
+    rules: Arc<Rules>,
     rule_labels: Vec<LabelId>,
-    head: Head,
+    head: Arc<Head>,
     head_labels: Vec<LabelId>,
     encoder: Arc<LazyEncoder>,
     min_confidence: f32,
@@ -57,8 +62,8 @@ impl Cascade {
     /// Joins the stages. `has_llm` says whether an LLM will answer; without one no path leads to it.
     ///
     /// # Errors
-    /// When a pattern is no regular expression, a route's order makes no sense, or the model was made for another
-    /// encoder.
+    /// When a pattern is no regular expression, a route's order makes no sense, or the model was made for
+    /// another encoder.
     pub fn new(
         config: &Config,
         rules: Vec<crate::rules::Rule>,
@@ -85,12 +90,12 @@ impl Cascade {
             routes.insert(route.source.clone().into_bytes(), path_of(route, has_llm)?);
         }
         let min_confidence = min_confidence.or(config.min_confidence).unwrap_or(head.info.min_confidence);
-        let rules = Rules::new(rules)?;
+        let rules = Arc::new(Rules::new(rules)?);
         Ok(Self {
             labels,
             rules,
             rule_labels,
-            head,
+            head: Arc::new(head),
             head_labels,
             encoder: Arc::new(encoder),
             min_confidence,
@@ -109,6 +114,20 @@ impl Cascade {
     /// Every label a run can give.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// The labels as the LLM is told of them, with what `config` says of each.
+    pub fn label_specs(&self, config: &Config) -> Vec<LabelSpec> {
+        let specs = self.labels.names().iter().filter(|name| *name != UNCLASSIFIED).map(|name| {
+            let described = config.labels.get(name);
+            LabelSpec {
+                id: self.labels.id(name).unwrap_or(Labels::UNCLASSIFIED),
+                name: name.clone(),
+                description: described.map_or_else(String::new, |label| label.description().to_owned()),
+                examples: described.map_or_else(Vec::new, |label| label.examples().to_vec()),
+            }
+        });
+        specs.collect()
     }
 
     /// The rules.
@@ -139,9 +158,9 @@ impl Cascade {
         self.routes.get(source).copied().unwrap_or(self.default_path)
     }
 
-    /// What the rules say.
-    pub fn by_rules(&self, source: &[u8], message: &[u8]) -> Option<Verdict> {
-        let index = self.rules.first_match(source, message)?;
+    /// What the rules say of a message with this envelope.
+    pub fn by_rules(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>) -> Option<Verdict> {
+        let index = self.rules.first_match(source, message, envelope)?;
         let reason = Reason::Rule(u32::try_from(index).unwrap_or(u32::MAX));
         Some(Verdict { label: self.rule_labels[index], stage: Stage::Rule, confidence: 1.0, reason })
     }
@@ -150,8 +169,9 @@ impl Cascade {
     ///
     /// # Errors
     /// When the encoder cannot be loaded or fails.
-    pub fn by_model(&self, templates: &[&str]) -> Result<Vec<Verdict>> {
-        let vectors = self.encoder.get()?.encode_with(templates, &self.head.info.layers)?;
+    pub fn by_model(&self, templates: &[&Template]) -> Result<Vec<Verdict>> {
+        let texts: Vec<&str> = templates.iter().map(|template| template.text.as_str()).collect();
+        let vectors = self.encoder.get()?.encode_with(&texts, &self.head.info.layers)?;
         let predictions = self.head.predict(&vectors, templates, self.explain);
         Ok(predictions.into_iter().map(|prediction| self.verdict_of(prediction)).collect())
     }
@@ -171,7 +191,7 @@ impl Cascade {
     /// The reason of a verdict, for people.
     pub fn explain(&self, verdict: &Verdict) -> String {
         match verdict.reason {
-            Reason::Rule(index) => format!("rule {}", self.rules.rules()[index as usize].name),
+            Reason::Rule(index) => format!("rule {}", rules::name_of(&self.rules.rules()[index as usize])),
             Reason::Nearest(index) if self.explain && (index as usize) < self.head.prototypes.len() => {
                 format!("most like: {}", shorten(self.head.prototypes.template(index as usize)))
             }
@@ -211,10 +231,10 @@ fn path_of(route: &Route, has_llm: bool) -> Result<Path> {
     let backwards = matches!((place(Rules), place(Model)), (Some(rules), Some(model)) if model < rules);
     let between = matches!(place(Llm), Some(index) if index > 0 && index + 1 < stages.len());
     if stages.is_empty() || repeated || backwards || between {
-        crate::usage!(
+        return Err(usage(format!(
             "route for {:?}: stages must be rules, model, llm in that order, each at most once, or llm first",
             route.source
-        );
+        )));
     }
     let llm = match place(Llm) {
         Some(0) if has_llm && stages.len() > 1 => LlmTurn::First,

@@ -15,16 +15,28 @@ use std::path::PathBuf;
 
 use crate::encoder::Backend;
 use crate::llm::OnError;
-pub use classify::{Classify, Format, OnBadRow, OutputFormat};
+pub use classify::{Addition, Classify, OnBadRow};
 pub use learn::{Embed, EmbedFormat, Eval, EvalStage, Model, ModelCommand, Suggest, Train};
 #[cfg(feature = "serve")]
 pub use serve::Serve;
 pub use stages::{CacheCommand, CachePlace, LlmArguments, LlmCommand, Rules, RulesCommand};
 
-/// Label the log messages of a CSV file: regex rules, then a sentence embedding with a linear classifier, then an
-/// optional LLM for what is left.
+/// Label the messages of a log export: regex rules, then a sentence embedding with a linear classifier,
+/// then an optional LLM for whatever is left.
 #[derive(Debug, Parser)]
 #[command(name = "logclass", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  logclass classify export.csv -o labelled.csv               label a CSV
+  logclass classify export.csv --explain -o labelled.csv     also say why, for every row
+  logclass classify server.log | grep 'Critical Error'       plain text in, CSV out
+  logclass suggest export.csv -n 20 -o todo.csv              what to label by hand
+  logclass train todo.csv -o mine.safetensors                a model with your own labels
+  logclass eval checked.csv --model mine.safetensors         how good it is
+  logclass rules test export.csv                             which rule matches which row
+  logclass serve                                             a web page and a REST API
+
+`logclass COMMAND --help` explains every flag. Nothing leaves the machine unless an LLM is configured.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -34,48 +46,51 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Label every row of a CSV file
+    /// Label every record of a CSV, NDJSON or text file
     Classify(Box<Classify>),
-    /// Train a model from labelled rows
+    /// Train a model on labelled rows
     Train(Train),
     /// Measure precision, recall, calibration and coverage on labelled rows
     Eval(Eval),
-    /// Name the templates that are most worth labelling by hand
+    /// List the templates that are most worth labelling by hand
     Suggest(Suggest),
     /// Write the sentence embedding of every row
     Embed(Embed),
-    /// Check rules, or see what they match
+    /// List rules, check them, or see what they match
     Rules(Rules),
-    /// Tell what a model file is
+    /// Describe a model file
     Model(Model),
-    /// Probe the LLM endpoint, see to the answers it gave
+    /// Probe the LLM endpoint, manage its cached answers
     Llm(LlmArguments),
     /// Serve a web page and a REST API
     #[cfg(feature = "serve")]
     Serve(Serve),
     /// Print completions for a shell
     Completions {
-        /// The shell
+        /// Shell to print completions for
         shell: clap_complete::Shell,
     },
     /// Print the man page
     Man,
 }
 
-/// Which rules, model and encoder.
+/// Which rules, model and encoder to use.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stages")]
 pub struct Stages {
     /// Configuration file
     #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Rule packs to use: names from `logclass rules list`, or files [default: all bundled ones]
+    #[arg(long, value_name = "FILE_OR_NAME", value_delimiter = ',')]
+    pub rules: Vec<String>,
     /// Model file made by `logclass train` [default: the bundled one]
     #[arg(long, value_name = "FILE", env = "LOGCLASS_MODEL")]
     pub model: Option<PathBuf>,
     /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
     #[arg(long, value_name = "ENCODER")]
     pub encoder: Option<String>,
-    /// What computes the vectors
+    /// What computes the embeddings
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
     pub backend: Backend,
 }
@@ -87,37 +102,41 @@ pub struct LlmFlags {
     /// Never ask an LLM
     #[arg(long, help_heading = "Stages")]
     pub no_llm: bool,
-    /// Folder to keep the LLM's answers in, or `off` [default: logclass in the user's cache folder]
+    /// Folder to cache the LLM's answers in, or `off` [default: logclass in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "LOGCLASS_LLM_CACHE")]
     pub llm_cache: Option<String>,
-    /// What becomes of the run when the LLM does not answer [default: skip]
+    /// What happens when the LLM does not answer [default: skip]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_llm_error: Option<OnError>,
-    /// Most requests to the LLM, repeated ones included
+    /// Maximum number of requests to the LLM, retries included
     #[arg(long, value_name = "N")]
     pub max_requests: Option<u64>,
-    /// Most tokens of the LLM's prompts and answers together
+    /// Maximum number of LLM tokens, prompts and answers together
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<u64>,
-    /// Most money for the LLM, by the prices in the configuration
+    /// Maximum cost of the LLM, at the prices in the configuration file
     #[arg(long, value_name = "AMOUNT")]
     pub max_cost: Option<f64>,
 }
 
-/// Which columns, and what is between them.
+/// The columns and the delimiter.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Columns")]
 pub struct Columns {
-    /// Column of the source, by name or number; in ndjson a path such as host.name [default: source]
+    /// Column with the source, by name or number; in NDJSON, a path such as host.name [default: source]
     #[arg(long, value_name = "NAME")]
     pub source_column: Option<String>,
     /// The input has no source column
     #[arg(long, conflicts_with = "source_column")]
     pub no_source: bool,
-    /// Column of the message, by name or number; in ndjson a path such as log.message [default: log_message]
+    /// Column with the message, by name or number; in NDJSON, a path such as log.message
+    /// [default: log_message]
     #[arg(long, value_name = "NAME")]
     pub message_column: Option<String>,
-    /// Byte between fields, or `tab` [default: a tab for .tsv, else a comma unless the header shows ; | or a tab]
+    /// Column with the severity, by name or number; in NDJSON, a path. It overrides what the message states
+    #[arg(long, value_name = "NAME")]
+    pub severity_column: Option<String>,
+    /// Delimiter, one byte or `tab` [default: tab for .tsv, else comma unless the header shows ; | or tab]
     #[arg(long, value_name = "BYTE", value_parser = delimiter)]
     pub delimiter: Option<u8>,
 }
@@ -125,10 +144,10 @@ pub struct Columns {
 /// How a command runs.
 #[derive(Debug, Args)]
 pub struct Running {
-    /// Threads [default: one for each processor]
+    /// Number of threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// No progress bar, no summary; warnings and errors only
+    /// Print only warnings and errors, no progress bar and no summary
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -1,19 +1,17 @@
 //! `logclass.toml`: columns, rules, routes, thresholds and the LLM.
 //!
-//! Unknown keys are errors with their line: a typing mistake in a nightly job's configuration must not pass for a
-//! setting. Everything has a default, so an empty file is a valid one.
+//! Unknown keys are errors with their line: a typing mistake in a nightly job's configuration must not pass
+//! for a setting. Everything has a default, so an empty file is a valid one.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::UsageError;
 use crate::llm::LlmConfig;
-use crate::rules::Rule;
-
-/// The rules that the binary carries.
-pub const DEFAULT_TOML: &str = include_str!("../resources/logclass.toml");
+pub use crate::position::line_and_column;
+use crate::rules::{Rule, Scope};
 
 /// A configuration file's content, checked.
 #[derive(Debug, Clone, Deserialize, Default)]
@@ -135,14 +133,6 @@ impl Config {
         Self::parse(&text).map_err(|error| UsageError(format!("{}: {error:#}", path.display())).into())
     }
 
-    /// The configuration that applies when no file is named.
-    ///
-    /// # Errors
-    /// Never: the text is part of the program, and tested.
-    pub fn bundled() -> Result<Self> {
-        Self::parse(DEFAULT_TOML).context("bundled logclass.toml")
-    }
-
     /// Reads a configuration from its text.
     ///
     /// # Errors
@@ -165,8 +155,9 @@ impl Config {
                 name,
                 label: raw.label,
                 pattern: raw.pattern,
-                source: raw.source,
+                scope: raw.source.map_or(Scope::Any, Scope::Source),
                 line,
+                ..Rule::default()
             });
         }
         if let Some(confidence) = config.min_confidence
@@ -178,22 +169,9 @@ impl Config {
     }
 }
 
-/// Line and column, from 1, of the byte at `offset`.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..offset.min(text.len())];
-    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-    (memchr::memchr_iter(b'\n', before).count() + 1, before.len() - start + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_bundled_file_is_valid_and_its_rules_compile() {
-        let config = Config::bundled().unwrap();
-        crate::rules::Rules::new(config.rules).unwrap();
-    }
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {

@@ -1,6 +1,8 @@
 //! How a run ends: the exit statuses, and the errors that need one of their own.
 
-use std::fmt;
+use std::error::Error;
+use std::io;
+use thiserror::Error;
 
 /// The documented exit statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,41 +30,68 @@ impl ExitStatus {
 }
 
 /// The command line or the configuration asks for something that makes no sense (exit status 2).
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct UsageError(pub String);
 
-impl fmt::Display for UsageError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// A [`UsageError`] in these words.
+pub fn usage(words: impl Into<String>) -> anyhow::Error {
+    UsageError(words.into()).into()
 }
 
-impl std::error::Error for UsageError {}
+/// Standard output cannot be written. That its reader has gone is no failure, as for every tool in a pipeline.
+#[derive(Debug, Error)]
+#[error("standard output")]
+pub struct StdoutError(#[source] pub io::Error);
 
-/// Returns early with a [`UsageError`] made from a format string.
-#[macro_export]
-macro_rules! usage {
-    ($($argument:tt)*) => {
-        return Err(anyhow::Error::new($crate::error::UsageError(format!($($argument)*))))
-    };
-}
-
-/// The exit status that `error` stands for: a closed pipe is a quiet success, as for every tool in a pipeline.
+/// The exit status that `error` stands for.
 pub fn exit_status_of(error: &anyhow::Error) -> ExitStatus {
-    for cause in error.chain() {
-        if cause.downcast_ref::<UsageError>().is_some() {
-            return ExitStatus::Usage;
-        }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::BrokenPipe
-        {
-            return ExitStatus::Done;
-        }
+    if find::<UsageError>(error).is_some() {
+        return ExitStatus::Usage;
     }
-    ExitStatus::Failed
+    match find::<StdoutError>(error) {
+        Some(StdoutError(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Done,
+        _ => ExitStatus::Failed,
+    }
+}
+
+/// The first error of this type among `error` and its causes, also where one travelled inside an
+/// [`io::Error`].
+pub fn find<T: Error + 'static>(error: &anyhow::Error) -> Option<&T> {
+    error.chain().find_map(|cause| {
+        let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inside.and_then(|inside| inside.downcast_ref()).or_else(|| cause.downcast_ref())
+    })
 }
 
 /// The error and its causes on one line, whatever they contain.
 pub fn one_line(error: &anyhow::Error) -> String {
     format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_closed_pipe_is_a_success_on_standard_output_alone() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let stdout = Err::<(), _>(StdoutError(closed())).context("export.csv").unwrap_err();
+        assert_eq!(exit_status_of(&stdout), ExitStatus::Done);
+        assert!(one_line(&stdout).starts_with("export.csv: standard output: "));
+        let fifo = Err::<(), _>(closed()).context("rejects.csv").unwrap_err();
+        assert_eq!(exit_status_of(&fifo), ExitStatus::Failed);
+        let full = anyhow::Error::new(StdoutError(io::ErrorKind::StorageFull.into()));
+        assert_eq!(exit_status_of(&full), ExitStatus::Failed);
+    }
+
+    #[test]
+    fn an_error_is_found_among_causes_and_inside_of_a_system_error() {
+        let inside = io::Error::other(UsageError("x".to_owned()));
+        let error = Err::<(), _>(inside).context("cannot be read").unwrap_err();
+        assert!(find::<UsageError>(&error).is_some());
+        let error = Err::<(), _>(usage("y")).context("z").unwrap_err();
+        assert_eq!(exit_status_of(&error), ExitStatus::Usage);
+    }
 }

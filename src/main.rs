@@ -1,14 +1,14 @@
 //! Parse, run, exit.
 
 use clap::{Parser, error::ErrorKind};
-use logclass::{cli::Cli, commands, error};
+use logclass::{cli::Cli, commands, console, error};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.kind() == ErrorKind::DisplayVersion => {
-            return exit_code(commands::print(commands::version().as_bytes()));
+            return exit_code(console::print(commands::version().as_bytes()));
         }
         Err(error) => error.exit(),
     };
@@ -23,7 +23,7 @@ fn exit_code(ran: anyhow::Result<error::ExitStatus>) -> ExitCode {
     let status = ran.unwrap_or_else(|error| {
         let status = error::exit_status_of(&error);
         if status != error::ExitStatus::Done {
-            commands::tell(&format!("logclass: {}\n", error::one_line(&error)));
+            console::tell(&format!("logclass: {}\n", error::one_line(&error)));
         }
         status
     });

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use crate::summary::grouped;
+use crate::console::grouped;
 
 /// A bar over the input's bytes that tells rows; silent when stderr is no terminal.
 #[derive(Debug)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::console::{counted, grouped};
+
 /// The figures of one run. The counts per stage and per label each add up to `rows`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
@@ -105,24 +107,24 @@ impl LlmSummary {
         let cost = |cost: Option<f64>| cost.map_or_else(String::new, |cost| format!(", cost {cost:.4}"));
         if let Some(estimate) = &self.estimate {
             return format!(
-                "  LLM: would take {} requests for {} rows, about {} tokens in, {} out{}; {} templates known from the cache\n",
-                grouped(estimate.requests),
-                grouped(self.owed_rows),
+                "  LLM: would take {} for {}, about {} tokens in, {} out{}; {} known from the cache\n",
+                counted(estimate.requests, "request"),
+                counted(self.owed_rows, "row"),
                 grouped(estimate.prompt_tokens),
                 grouped(estimate.completion_tokens),
                 cost(estimate.cost),
-                grouped(self.from_cache)
+                counted(self.from_cache, "template")
             );
         }
         format!(
-            "  LLM: {} requests for {} rows, {} tokens in, {} out{}; {} templates known from the cache, {} rows unanswered\n",
-            grouped(self.requests),
-            grouped(self.owed_rows),
+            "  LLM: {} for {}, {} tokens in, {} out{}; {} known from the cache, {} unanswered\n",
+            counted(self.requests, "request"),
+            counted(self.owed_rows, "row"),
             grouped(self.prompt_tokens),
             grouped(self.completion_tokens),
             cost(self.cost),
-            grouped(self.from_cache),
-            grouped(self.unanswered_rows)
+            counted(self.from_cache, "template"),
+            counted(self.unanswered_rows, "row")
         )
     }
 }
@@ -139,11 +141,11 @@ impl Summary {
     /// A few lines for people.
     pub fn for_people(&self) -> String {
         let mut text = format!(
-            "{} rows in {:.2} s ({} rows/s), {} templates\n",
-            grouped(self.rows),
+            "{} in {:.2} s ({} rows/s), {}\n",
+            counted(self.rows, "row"),
             self.seconds,
             grouped(whole(self.rows_per_second)),
-            grouped(self.templates)
+            counted(self.templates, "template")
         );
         if self.rejects > 0 {
             let _ = writeln!(text, "  rejected: {}", grouped(self.rejects));
@@ -183,27 +185,4 @@ fn share(part: u64, all: u64) -> f64 {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounded and never negative
 fn whole(value: f64) -> u64 {
     value as u64
-}
-
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
 }

@@ -1,8 +1,9 @@
 //! Masking: from a message to its template, the form that is embedded, cached and sent to an LLM.
 //!
-//! Real logs repeat themselves but for identifiers, addresses, times and numbers. With those masked, a million
-//! lines are a few thousand templates, and only those need an encoder. The scan is one pass over the bytes
-//! without a regex engine: it looks closely only where a word holds a digit or stands before one of `- : . @`.
+//! Real logs repeat themselves but for identifiers, addresses, times and numbers. With those masked, a
+//! million lines are a few thousand templates, and only those need an encoder. The scan is one pass over the
+//! bytes without a regex engine: it looks closely only where a word holds a digit or stands before one of `-
+//! : . @`.
 //!
 //! | variable part | becomes |
 //! | --- | --- |
@@ -15,20 +16,53 @@
 //! | e-mail addresses | `<email>` |
 //! | words that mix letters and digits like keys and tokens do | `<id>` |
 //!
-//! White space and control characters fold to one space. The mask is idempotent: a template is its own template.
+//! Numbers that decide stay: `0`, exit and return codes (`exit status 137`, `returned -#`), and of an HTTP
+//! status its class (`4xx`). White space and control characters fold to one space. The mask is idempotent: a
+//! template is its own template.
 
 mod address;
+mod bytes;
 mod moment;
+mod number;
 mod scan;
 
 use std::borrow::Cow;
 
+use crate::envelope::{self, Severity};
+
 /// Version of the masking rules. A model remembers the one it was trained with; any change of the output of
 /// [`mask_into`] must raise it.
-pub const MASKER_VERSION: u32 = 2;
+pub const MASKER_VERSION: u32 = 3;
 
 /// Longest template in bytes. The encoder reads 256 tokens at most, which this holds with room to spare.
 pub const MAX_TEMPLATE_BYTES: usize = 4096;
+
+/// What the model sees of a message: the template of its body, and the severity that its envelope states.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Template {
+    /// The masked body.
+    pub text: String,
+    /// The severity, where the message states one.
+    pub severity: Option<Severity>,
+}
+
+impl Template {
+    /// Opens the envelope of `message` and masks what is inside.
+    pub fn of(message: &[u8]) -> Self {
+        let envelope = envelope::open(&message[..message.len().min(READ_BYTES)]);
+        Self { text: mask(&envelope.body), severity: envelope.severity }
+    }
+
+    /// Stable 64-bit hash, as kept in model files to recognise training data.
+    pub fn hash(&self) -> u64 {
+        let severity = self.severity.map_or(0, |severity| 1 + severity as u64);
+        xxhash_rust::xxh3::xxh3_64_with_seed(self.text.as_bytes(), severity)
+    }
+}
+
+/// What lies beyond in a message cannot reach the template: masking shortens a text to no less than a
+/// fraction of this.
+pub const READ_BYTES: usize = 16 * MAX_TEMPLATE_BYTES;
 
 /// The template of `message`. Bytes that are not UTF-8 become U+FFFD.
 pub fn mask(message: &[u8]) -> String {
@@ -39,19 +73,12 @@ pub fn mask(message: &[u8]) -> String {
 
 /// Like [`mask`], into a buffer that is cleared first and can be used again.
 pub fn mask_into(message: &[u8], template: &mut String) {
-    // What lies beyond cannot reach the template: masking shortens a text to no less than a fraction of this.
-    const READ: usize = 16 * MAX_TEMPLATE_BYTES;
-    let head = &message[..message.len().min(READ)];
+    let head = &message[..message.len().min(READ_BYTES)];
     let text: Cow<'_, str> = match std::str::from_utf8(head) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(head),
     };
     scan::mask_text(&text, template, MAX_TEMPLATE_BYTES);
-}
-
-/// Stable 64-bit hash of a template, as kept in model files to recognise training data.
-pub fn template_hash(template: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(template.as_bytes())
 }
 
 #[cfg(test)]
@@ -101,6 +128,13 @@ mod tests {
             ("std::fmt and a::b", "std::fmt and a::b"),
             ("a.co.uk.2026-01-02 a.co.uk.7", "a.co.uk.<time> a.co.uk.#"),
             ("may contain 5 items in May 2026", "may contain # items in <time>"),
+            ("0 failures, 312 failures", "0 failures, # failures"),
+            ("exit status 0, exit status 137", "exit status 0, exit status 137"),
+            ("exited with code -1 (errno 2)", "exited with code -# (errno 2)"),
+            ("job 17 exited with status 1/FAILURE", "job # exited with status 1/FAILURE"),
+            ("GET /a HTTP/1.1\" 404 512", "GET /a HTTP/#\" 4xx #"),
+            ("status=503 code: 200 responded with 301", "status=5xx code: 200 responded with 3xx"),
+            ("0.5 of 10:0:0:1 and 0x0 00", "# of #:#:#:# and <hex> #"),
             ("", ""),
         ] {
             assert_eq!(masked(message), template, "{message:?}");

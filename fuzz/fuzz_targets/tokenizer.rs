@@ -6,7 +6,7 @@ use logclass::encoder::wordpiece::WordPiece;
 use std::sync::LazyLock;
 use tokenizers::Tokenizer;
 
-const JSON: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2/tokenizer.json");
+const JSON: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2-logs/tokenizer.json");
 
 static OURS: LazyLock<WordPiece> = LazyLock::new(|| WordPiece::from_json(JSON).expect("a tokenizer"));
 static THEIRS: LazyLock<Tokenizer> = LazyLock::new(|| {

@@ -4,6 +4,8 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 use super::{Columns, LlmFlags, Running, Stages, probability, record_bytes};
+use crate::input::Multiline;
+use crate::session::{Format, OutputFormat};
 
 /// `classify`.
 #[derive(Debug, Args)]
@@ -16,34 +18,41 @@ Examples:
   logclass classify --no-header --source-column 2 --message-column 5 < export.csv
   journalctl -f -o json | logclass classify --follow --format ndjson --message-column MESSAGE
   logclass classify server.log | grep 'Critical Error'
+  logclass classify server.log --multiline off --add severity,template -o labelled.ndjson
 
-Input compressed with gzip or Zstandard and UTF-16 with a byte order mark are recognised by their first bytes.
-Names: .tsv has tabs between fields; .ndjson and .jsonl are ndjson, .log is text; each also with .gz or .zst behind.
+gzip, Zstandard and UTF-16 with a byte order mark are recognised by the first bytes of the input.
+File names: .tsv is CSV with tabs, .ndjson and .jsonl are NDJSON, .log is text; .gz or .zst may follow.
 
-Exit status: 0 done; 1 failed; 2 usage; 3 finished, but rows were rejected or the LLM could not answer some;
+Exit status: 0 done; 1 failed; 2 usage error; 3 finished, but rows were rejected or not answered by the LLM;
 130, 143 interrupted.")]
 pub struct Classify {
     /// CSV with the columns source and log_message, NDJSON or text; - is standard input
     pub inputs: Vec<PathBuf>,
-    /// File to write, which appears whole or not at all; - is standard output. For several inputs, a folder
+    /// File to write, which appears complete or not at all; - is standard output. For several inputs: a
+    /// folder
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// What the input is [default: as its name says, else csv]
+    /// Format of the input [default: by its file name, else csv]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
     pub format: Option<Format>,
-    /// What lines of text become [default: as the output's name says, else csv]
+    /// Output format for text input [default: by the output's file name, else csv]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
     pub output_format: Option<OutputFormat>,
-    /// Label each line as it comes, for an input that goes on
+    /// How lines of text become records: `auto` joins stack traces and the like to the line above,
+    /// `off` makes every line a record, a regex matches the first line of a record
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = multiline, help_heading = "Input and output")]
+    pub multiline: Multiline,
+    /// Write each record as it arrives, for an input that does not end
     #[arg(long, help_heading = "Input and output")]
     pub follow: bool,
     /// What to do with a record that cannot be read
     #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Input and output")]
     pub on_bad_row: OnBadRow,
-    /// CSV to write the skipped records to, each with file, line, byte and reason
+    /// CSV file for skipped records, each with its file, line, byte and reason
     #[arg(long, value_name = "FILE", help_heading = "Input and output")]
     pub rejects: Option<PathBuf>,
-    /// Put an apostrophe before cells that a spreadsheet would run (=, +, -, @, tab, line end); changes the data
+    /// Put an apostrophe before cells that a spreadsheet would run as a formula (beginning with =, +, -, @,
+    /// a tab or a line ending); this changes the data
     #[arg(long, help_heading = "Input and output")]
     pub csv_safe: bool,
     /// The stages.
@@ -52,37 +61,41 @@ pub struct Classify {
     /// The columns.
     #[command(flatten)]
     pub columns: Columns,
-    /// Column to add
+    /// Name of the column to add [default: target_label]
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     pub label_column: Option<String>,
-    /// Overwrite the label column if there is one
+    /// Overwrite the label column if it exists already
     #[arg(long, help_heading = "Columns")]
     pub overwrite: bool,
-    /// The first line is a record: columns are given by number, from 1
+    /// The first line is a record, not a header: name columns by number, from 1
     #[arg(long, help_heading = "Columns")]
     pub no_header: bool,
-    /// Add label_stage, label_confidence and label_reason
+    /// Also add the columns label_stage, label_confidence and label_reason
     #[arg(long)]
     pub explain: bool,
+    /// Also add these columns, or fields in NDJSON
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub add: Vec<Addition>,
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmFlags,
-    /// Classify without writing rows or asking the LLM, and tell what a run would do and what the LLM would take
+    /// Classify without writing rows or asking the LLM; report what a run would do and what the
+    /// LLM would cost
     #[arg(long)]
     pub dry_run: bool,
-    /// Write the run's figures as JSON
+    /// Write the figures of the run to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
-    /// Templates to remember at the least; bounds the memory of a run
+    /// Minimum number of templates to remember; bounds the memory of a run
     #[arg(long, value_name = "N", default_value_t = 200_000, help_heading = "Limits")]
     pub table_size: usize,
-    /// Longest record, in bytes
+    /// Maximum length of a record, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, value_parser = record_bytes, help_heading = "Limits")]
     pub max_record_bytes: usize,
-    /// Bytes that a compressed input may become
+    /// Maximum size of a compressed input after decompression, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 40, help_heading = "Limits")]
     pub max_decompressed_bytes: u64,
     /// How it runs.
@@ -90,32 +103,32 @@ pub struct Classify {
     pub running: Running,
 }
 
-/// What an input is.
+/// What `--add` adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Fields between delimiters
-    Csv,
-    /// A JSON object a line
-    Ndjson,
-    /// A message a line
-    Text,
-}
-
-/// What lines of text become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    /// A column for the line, and the label
-    Csv,
-    /// An object with the line and the label
-    Ndjson,
+pub enum Addition {
+    /// The severity: trace, debug, info, warn, error or fatal; empty where the record states none
+    Severity,
+    /// The template: the body of the message with its variable parts masked
+    Template,
 }
 
 /// What to do with a record that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OnBadRow {
-    /// End the run without output
+    /// Stop, without output
     #[default]
     Fail,
-    /// Write it to --rejects and go on
+    /// Write it to --rejects and continue
     Skip,
+}
+
+fn multiline(text: &str) -> Result<Multiline, String> {
+    match text {
+        "auto" => Ok(Multiline::Auto),
+        "off" => Ok(Multiline::Off),
+        pattern => regex::bytes::Regex::new(pattern).map(Multiline::Starts).map_err(|error| {
+            let error = error.to_string();
+            error.lines().last().unwrap_or_default().to_owned()
+        }),
+    }
 }

@@ -1,36 +1,67 @@
-//! Arguments of the commands that train, judge and look into a model: `train`, `eval`, `suggest`, `embed`, `model`.
+//! Arguments of the commands that train, evaluate and inspect a model: `train`, `eval`, `suggest`, `embed`,
+//! `model`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 use super::{Columns, Running, Stages, probability};
 use crate::encoder::Backend;
+use crate::train::Prior;
 
 /// `train`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  logclass train labelled.csv -o mine.safetensors
+  logclass train mine.csv from-llm.csv --group-column source -o mine.safetensors
+  logclass train logs/ --prior 'System Notification=0.6' -o mine.safetensors
+  logclass train logs/ --fine-tune-encoder encoder/ -o mine.safetensors")]
 pub struct Train {
-    /// CSV files with a message and a label column
+    /// CSV files with a message and a label column, or folders of them
     #[arg(required = true, value_name = "LABELLED")]
     pub inputs: Vec<PathBuf>,
     /// Model file to write
     #[arg(short, long, value_name = "MODEL")]
     pub output: PathBuf,
-    /// Column of the label
+    /// Column with the label
     #[arg(long, value_name = "NAME", default_value = "target_label")]
     pub label_column: String,
-    /// Column of the message
+    /// Column with the message
     #[arg(long, value_name = "NAME", default_value = "log_message")]
     pub message_column: String,
     /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
     #[arg(long, value_name = "ENCODER")]
     pub encoder: Option<String>,
-    /// What computes the vectors
+    /// What computes the embeddings
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
     pub backend: Backend,
-    /// Precision that the confidence threshold is chosen for
+    /// Precision to choose the confidence threshold for
     #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = precision)]
     pub precision: f64,
-    /// Seed of the cross-validation's folds
+    /// Column with groups (programs, say): hold out whole groups in cross-validation, so that the figures
+    /// hold for groups that the model has not seen
+    #[arg(long, value_name = "NAME")]
+    pub group_column: Option<String>,
+    /// How often to expect each label: `data` (as among the distinct messages given), `balanced`
+    /// (all alike), or LABEL=SHARE,... (the others divide the rest)
+    #[arg(long, value_name = "PRIOR", default_value = "data", value_parser = prior)]
+    pub prior: Prior,
+    /// How much the rows of one input count compared with the others, from 0 to 1 [default: 1]
+    #[arg(long, value_name = "LABELLED=WEIGHT", value_parser = weight)]
+    pub weight: Vec<(PathBuf, f32)>,
+    /// Fine-tune the encoder on these rows first, and write it to this folder; the model then needs it as
+    /// its --encoder. An eighth of the groups is held out, and everything else is chosen on those
+    #[arg(long, value_name = "DIR", help_heading = "Fine-tuning")]
+    pub fine_tune_encoder: Option<PathBuf>,
+    /// How often fine-tuning sees every row; 0 uses the encoder that an earlier run left in the folder
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "fine_tune_encoder", help_heading = "Fine-tuning",
+          value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub epochs: u16,
+    /// Peak learning rate of fine-tuning
+    #[arg(long, value_name = "RATE", default_value_t = 3e-5, requires = "fine_tune_encoder",
+          help_heading = "Fine-tuning", value_parser = learning_rate)]
+    pub learning_rate: f64,
+    /// Seed for the cross-validation folds and for fine-tuning
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// How it runs.
@@ -44,24 +75,25 @@ pub struct Train {
 Examples:
   logclass eval labelled.csv
   logclass eval labelled.csv --model mine.safetensors --plot quality.svg
-  logclass eval labelled.csv --cv 5")]
+  logclass eval labelled.csv --cv 5 --group-column source")]
 pub struct Eval {
     /// CSV with source, message and label columns
     #[arg(value_name = "LABELLED")]
     pub input: PathBuf,
-    /// Column of the right label
+    /// Column with the correct label
     #[arg(long, value_name = "NAME", default_value = "target_label", help_heading = "Columns")]
     pub label_column: String,
-    /// Evaluate training itself: train on parts of the rows and predict the others, templates never on both sides
+    /// Evaluate training itself: train on some of the rows and predict the others, with no template on both
+    /// sides
     #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub cv: Option<u16>,
-    /// With --cv: keep the rows of one group (say, of one system) together, too
+    /// With --cv: column with groups (systems, say); hold out whole groups
     #[arg(long, value_name = "NAME", requires = "cv")]
     pub group_column: Option<String>,
-    /// With --cv: seed of the folds
+    /// With --cv: seed for the folds
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// What is evaluated
+    /// What to evaluate
     #[arg(
         long,
         value_name = "STAGE",
@@ -74,10 +106,10 @@ pub struct Eval {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
-    /// Write the report as JSON
+    /// Write the report to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Draw the confusion matrix and the reliability curve
+    /// Draw the confusion matrix and the reliability curve into this file
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
     /// The stages.
@@ -94,7 +126,7 @@ pub struct Eval {
 /// What `eval` evaluates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum EvalStage {
-    /// Rules and model, as classify runs them
+    /// Rules and model, as in classify
     #[default]
     All,
     /// The model alone
@@ -104,14 +136,14 @@ pub enum EvalStage {
 /// `suggest`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The result has an empty label column: fill it in and give it to `logclass train`, with what was labelled before.")]
+The output has an empty label column: fill it in, then train on the file, with what you labelled before.")]
 pub struct Suggest {
     /// CSV with the columns source and log_message, labelled or not; - is standard input
     pub input: Option<PathBuf>,
     /// File to write; - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Templates to suggest
+    /// Number of templates to suggest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub count: usize,
     /// The stages.
@@ -133,16 +165,16 @@ pub struct Embed {
     /// File to write; - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Format [default: by the output's name, else ndjson]
+    /// Output format [default: by the output's file name, else ndjson]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<EmbedFormat>,
-    /// Embed the messages as they are, numbers and identifiers not masked
+    /// Embed the messages as they are, without masking numbers and identifiers
     #[arg(long)]
     pub raw: bool,
     /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
     #[arg(long, value_name = "ENCODER")]
     pub encoder: Option<String>,
-    /// What computes the vectors
+    /// What computes the embeddings
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
     pub backend: Backend,
     /// The columns.
@@ -156,9 +188,9 @@ pub struct Embed {
 /// Formats of vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum EmbedFormat {
-    /// One JSON array a line
+    /// One JSON array per line
     Ndjson,
-    /// One row of numbers a line, below a header
+    /// A header, then one row of numbers per line
     Csv,
     /// A NumPy array of float32
     Npy,
@@ -175,7 +207,7 @@ pub struct Model {
 /// The commands of `model`.
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// Labels, encoder, hashes, thresholds and cross-validated figures of a model
+    /// Print the labels, encoder, hashes, thresholds and cross-validated figures of a model
     Info {
         /// Model file [default: the bundled one]
         model: Option<PathBuf>,
@@ -183,6 +215,43 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+fn prior(text: &str) -> Result<Prior, String> {
+    match text {
+        "data" => return Ok(Prior::Data),
+        "balanced" => return Ok(Prior::Balanced),
+        _ => {}
+    }
+    let mut named = Vec::new();
+    for part in text.split(',') {
+        let expected =
+            || format!("{part:?}: expected `data`, `balanced`, or LABEL=SHARE with a share between 0 and 1");
+        let (label, share) = part.rsplit_once('=').ok_or_else(expected)?;
+        let share: f64 = share.trim().parse().map_err(|_| expected())?;
+        if !(share > 0.0 && share < 1.0) {
+            return Err(expected());
+        }
+        named.push((label.trim().to_owned(), share));
+    }
+    if named.iter().map(|(_, share)| share).sum::<f64>() > 1.0 {
+        return Err("the shares add up to more than 1".to_owned());
+    }
+    Ok(Prior::Named(named))
+}
+
+fn weight(text: &str) -> Result<(PathBuf, f32), String> {
+    let expected = || "expected LABELLED=WEIGHT, one of the inputs and a number from 0 to 1".to_owned();
+    let (path, weight) = text.rsplit_once('=').ok_or_else(expected)?;
+    let weight = probability(weight).map_err(|_| expected())?;
+    Ok((PathBuf::from(path), weight))
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 0.1 => Ok(rate),
+        _ => Err("expected a number above 0, at most 0.1".to_owned()),
+    }
 }
 
 fn precision(text: &str) -> Result<f64, String> {

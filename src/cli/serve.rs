@@ -12,22 +12,23 @@ Examples:
   curl -F file=@export.csv -o labelled.csv http://localhost:5000/classify
   LOGCLASS_TOKEN=$(openssl rand -hex 32) logclass serve --host 0.0.0.0
 
-LOGCLASS_TOKEN is the secret that clients must show (Authorization: Bearer TOKEN). Temporary files go to TMPDIR.
+LOGCLASS_TOKEN is the secret that clients must send (Authorization: Bearer TOKEN).
+Temporary files go to TMPDIR.
 
-All requests share one LLM stage: --max-requests, --max-tokens and --max-cost (or the same in [llm]) hold for
-everything that is asked until the server ends, and what is beyond them is answered by rules and model. After
-failures the stage pauses for pause_seconds, then tries again.")]
+All requests share one LLM stage: --max-requests, --max-tokens and --max-cost (or the same in [llm]) apply to
+everything asked until the server ends; beyond them, rules and model answer alone. After failures the stage
+pauses for pause_seconds, then tries again.")]
 pub struct Serve {
-    /// Address to listen on; another than this machine's own needs LOGCLASS_TOKEN
+    /// Address to listen on; any but a loopback address requires LOGCLASS_TOKEN
     #[arg(long, value_name = "ADDRESS", env = "LOGCLASS_HOST", default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,
-    /// Port to listen on; 0 takes any that is free
+    /// Port to listen on; 0 picks any free port
     #[arg(long, value_name = "PORT", env = "PORT", default_value_t = 5000)]
     pub port: u16,
     /// Serve other machines without a token
     #[arg(long, help_heading = "Safety")]
     pub insecure_no_auth: bool,
-    /// Name by which clients may call the server, beside localhost and addresses; may be repeated
+    /// Host name that clients may use for this server, besides localhost and IP addresses; may be repeated
     #[arg(
         long,
         value_name = "NAME",
@@ -36,37 +37,38 @@ pub struct Serve {
         help_heading = "Safety"
     )]
     pub allow_host: Vec<String>,
-    /// Longest upload, in bytes
+    /// Maximum length of an upload, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, help_heading = "Limits")]
     pub max_body_bytes: u64,
-    /// Longest record, in bytes
+    /// Maximum length of a record, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, value_parser = record_bytes, help_heading = "Limits")]
     pub max_record_bytes: usize,
-    /// Bytes that a compressed upload may become
+    /// Maximum size of a compressed upload after decompression, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, help_heading = "Limits")]
     pub max_decompressed_bytes: u64,
-    /// Files classified at once; more are told to come back
+    /// Maximum number of files classified at once; further requests are told to retry
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
     pub max_concurrent: u16,
-    /// Connections held at once
+    /// Maximum number of open connections
     #[arg(long, value_name = "N", default_value_t = 900, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub max_connections: u16,
-    /// Seconds a client may take for a request's head, be silent in its body, or leave an answer untaken
+    /// Seconds a client may take to send a request's head, stay silent in its body, or leave an answer unread
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Limits")]
     pub timeout: u64,
-    /// Seconds that the page's results are kept
+    /// Seconds to keep the results of the page's jobs
     #[arg(long, value_name = "SECONDS", default_value_t = 1_800, value_parser = clap::value_parser!(u64).range(1..=604_800), help_heading = "Limits")]
     pub keep_results: u64,
-    /// Results of the page kept at once
+    /// Maximum number of jobs of the page kept at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
     pub max_jobs: u16,
-    /// Seconds that running requests get to finish after SIGTERM or Ctrl-C
+    /// Seconds that running requests have to finish after SIGTERM or Ctrl-C
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400), help_heading = "Limits")]
     pub grace: u64,
-    /// Ask the server at this address and port whether it is well, and tell by the exit status
+    /// Do not serve; check the health of the server at this address and port, and report it by the exit
+    /// status
     #[arg(long)]
     pub check: bool,
-    /// How the line for each request is written to stderr
+    /// Format of the line that each request writes to stderr
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: crate::serve::LogFormat,
     /// The stages.
@@ -81,7 +83,7 @@ pub struct Serve {
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmFlags,
-    /// Threads that classify a file [default: one for each processor]
+    /// Number of threads that classify a file [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 }

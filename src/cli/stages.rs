@@ -16,23 +16,34 @@ pub struct Rules {
 /// The commands of `rules`.
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
-    /// Validate the rules of a configuration file; name duplicates and rules that can never match first
+    /// List the bundled rule packs, or the rules of one pack
+    List {
+        /// Name of the pack
+        pack: Option<String>,
+    },
+    /// Validate rules and their examples; report duplicates and rules that can never match first
     Check {
         /// Configuration file [default: the bundled rules]
         #[arg(env = "LOGCLASS_CONFIG")]
         config: Option<PathBuf>,
+        /// Rule packs to check: names from `logclass rules list`, or files
+        #[arg(long, value_name = "FILE_OR_NAME", value_delimiter = ',')]
+        rules: Vec<String>,
     },
-    /// Show which rule matches which row, and what is left over
+    /// Show which rule matches which row, and which rows are left
     Test {
         /// CSV with the columns source and log_message; - is standard input
         input: Option<PathBuf>,
         /// Configuration file [default: the bundled rules]
         #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
         config: Option<PathBuf>,
+        /// Rule packs to use: names from `logclass rules list`, or files [default: all bundled ones]
+        #[arg(long, value_name = "FILE_OR_NAME", value_delimiter = ',')]
+        rules: Vec<String>,
         /// The columns.
         #[command(flatten)]
         columns: Columns,
-        /// Rows to show for each rule, and of those left over
+        /// Number of rows to show for each rule, and of those that are left
         #[arg(long, value_name = "N", default_value_t = 3)]
         examples: usize,
     },
@@ -49,31 +60,31 @@ pub struct LlmArguments {
 /// The commands of `llm`.
 #[derive(Debug, Subcommand)]
 pub enum LlmCommand {
-    /// Send one probe to the endpoint and tell what works
+    /// Send one request to the endpoint and report what works
     Check {
         /// The labels.
         #[command(flatten)]
         stages: Stages,
     },
-    /// The answers kept on disk
+    /// Inspect or clear the cached answers
     Cache {
         /// What to do.
         #[command(subcommand)]
         command: CacheCommand,
     },
-    /// Write the answers kept on disk as a labelled CSV, to look through and then train with
+    /// Write the cached answers as a labelled CSV, to review and then train on
     #[command(after_help = "\
-Example:
-  logclass llm export -o from-llm.csv     # look through it, correct it
+Examples:
+  logclass llm export -o from-llm.csv     # review it, correct it
   logclass train own.csv from-llm.csv -o model.safetensors")]
     Export {
-        /// File to write, which appears whole or not at all; - is standard output
+        /// File to write, which appears complete or not at all; - is standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Only the answers of this model
+        /// Export only the answers of this LLM
         #[arg(long, value_name = "NAME")]
         llm_model: Option<String>,
-        /// Also the templates that fit no label, as Unclassified
+        /// Also export the templates that fit no label, as Unclassified
         #[arg(long)]
         unclassified: bool,
         /// Where they are.
@@ -85,7 +96,7 @@ Example:
 /// The commands of `llm cache`.
 #[derive(Debug, Subcommand)]
 pub enum CacheCommand {
-    /// Where the answers are, how many, how old
+    /// Print where the answers are, how many there are and how old they are
     Info {
         /// Where they are.
         #[command(flatten)]
@@ -105,7 +116,7 @@ pub struct CachePlace {
     /// Configuration file
     #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Folder that the LLM's answers are kept in [default: logclass in the user's cache folder]
+    /// Folder with the LLM's cached answers [default: logclass in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "LOGCLASS_LLM_CACHE")]
     pub llm_cache: Option<String>,
 }

@@ -13,7 +13,7 @@ use crate::error::ExitStatus;
 use crate::input::open::{Source, open_csv};
 use crate::input::{Chunk, Limits};
 use crate::output::Output;
-use crate::template::mask;
+use crate::template::Template;
 
 /// Runs the command.
 pub fn run(arguments: &Embed) -> Result<ExitStatus> {
@@ -61,7 +61,11 @@ fn encode(chunk: &Chunk, encoder: &Encoder, raw: bool) -> Result<Vec<Vec<f32>>> 
                 .iter()
                 .map(|record| {
                     let message = chunk.field(record.message);
-                    if raw { String::from_utf8_lossy(&message).into_owned() } else { mask(&message) }
+                    if raw {
+                        String::from_utf8_lossy(&message).into_owned()
+                    } else {
+                        Template::of(&message).text
+                    }
                 })
                 .collect();
             encoder.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>())

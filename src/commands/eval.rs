@@ -8,14 +8,17 @@ use super::labelled::{self, LabelledColumns, LabelledRow};
 use super::setup;
 use crate::cascade::Cascade;
 use crate::cli::{Eval, EvalStage};
+use crate::console::{counted, print, tell};
 use crate::encoder::{Encoder, parse_source};
+use crate::envelope;
 use crate::error::ExitStatus;
+use crate::evaluation::{Evaluation, Mistake};
+use crate::label::{Labels, UNCLASSIFIED};
 use crate::metrics::Scored;
 use crate::output::Output;
-use crate::record::{Labels, Reason, Stage, UNCLASSIFIED, Verdict};
-use crate::report::{Mistake, Report};
-use crate::template::mask;
+use crate::template::Template;
 use crate::train::{Dataset, Encoded, Settings, folds, group_folds, select};
+use crate::verdict::{Reason, Stage, Verdict};
 
 /// Mistakes shown.
 const MISTAKES: usize = 10;
@@ -35,7 +38,8 @@ pub fn run(arguments: &Eval) -> Result<ExitStatus> {
     let unlabelled = rows.iter().filter(|row| row.label.is_empty()).count();
     rows.retain(|row| !row.label.is_empty());
     if unlabelled > 0 {
-        super::tell(&format!("logclass: warning: {unlabelled} rows without a label were left out\n"));
+        let (rows, were) = (counted(unlabelled as u64, "row"), if unlabelled == 1 { "was" } else { "were" });
+        tell(&format!("logclass: warning: {rows} without a label {were} left out\n"));
     }
     if rows.is_empty() {
         anyhow::bail!("{}: no row has a label", arguments.input.display());
@@ -58,26 +62,27 @@ pub fn run(arguments: &Eval) -> Result<ExitStatus> {
             output.finish()?;
         }
     }
-    super::print(report.for_people().as_bytes())
+    print(report.for_people().as_bytes())
 }
 
 /// Through rules and model, as `classify` would.
-fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result<Report> {
-    let templates: Vec<String> = rows.par_iter().map(|row| mask(row.message.as_bytes())).collect();
-    let mut distinct: Vec<&str> =
-        templates.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result<Evaluation> {
+    let templates: Vec<Template> = rows.par_iter().map(|row| Template::of(row.message.as_bytes())).collect();
+    let mut distinct: Vec<&Template> =
+        templates.iter().filter(|template| !template.text.is_empty()).collect();
     distinct.sort_unstable();
     distinct.dedup();
     let known = distinct.iter().filter(|template| cascade.head().was_trained_on(template)).count();
     if known > 0 {
-        super::tell(&format!(
-            "logclass: warning: {known} of {} templates were in the model's training data; on those the figures say little\n",
+        tell(&format!(
+            "logclass: warning: {known} of {} templates were in the model's training data; on those the \
+             figures say little\n",
             distinct.len()
         ));
     }
     let verdicts: Vec<Vec<Verdict>> =
-        distinct.par_chunks(32).map(|texts| cascade.by_model(texts)).collect::<Result<_>>()?;
-    let by_template: HashMap<&str, Verdict> =
+        distinct.par_chunks(32).map(|templates| cascade.by_model(templates)).collect::<Result<_>>()?;
+    let by_template: HashMap<&Template, Verdict> =
         distinct.iter().copied().zip(verdicts.into_iter().flatten()).collect();
     let mut labels = cascade.labels().clone();
     let (mut given, mut chosen, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
@@ -86,9 +91,10 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
         let rule = if arguments.stage == EvalStage::Model {
             None
         } else {
-            cascade.by_rules(row.source.as_bytes(), row.message.as_bytes())
+            let message = row.message.as_bytes();
+            cascade.by_rules(row.source.as_bytes(), message, &envelope::open(message))
         };
-        let model = by_template.get(template.as_str()).copied();
+        let model = by_template.get(template).copied();
         let verdict = rule.or(model).unwrap_or(Verdict::unclassified(0.0, Reason::Empty));
         let truth = usize::from(labels.intern(&row.label));
         let scored = Scored {
@@ -111,30 +117,28 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
         }
         if !scored.is_right() && verdict.label != Labels::UNCLASSIFIED {
             mistakes.push(Mistake {
-                template: template.clone(),
+                template: template.text.clone(),
                 truth: row.label.clone(),
                 predicted: labels.name(verdict.label).to_owned(),
                 confidence: scored.confidence,
             });
         }
     }
-    Ok(Report::new(&given, &chosen, labels.names(), worst(mistakes), unclassified))
+    Ok(Evaluation::new(&given, &chosen, labels.names(), worst(mistakes), unclassified))
 }
 
 /// By training on parts of the rows and predicting the others.
-fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Result<Report> {
-    let dataset = Dataset::new(rows.iter().map(|row| (row.message.as_str(), row.label.as_str())))?;
+fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Result<Evaluation> {
+    let dataset = Dataset::new(rows.iter().map(LabelledRow::example))?;
     for warning in dataset.warnings.iter().take(10) {
-        super::tell(&format!("logclass: warning: {warning}\n"));
+        tell(&format!("logclass: warning: {warning}\n"));
     }
     let settings = Settings { folds: count, seed: arguments.seed, ..Settings::default() };
     let encoder =
         Encoder::load(&parse_source(arguments.stages.encoder.as_deref())?, arguments.stages.backend)?;
-    let encoded = Encoded::new(&dataset, &encoder, settings.ngrams, |_| ())?;
+    let encoded = Encoded::new(&dataset, &encoder, &settings, |_| ())?;
     let folds = if arguments.group_column.is_some() {
-        let groups: HashMap<String, &str> =
-            rows.iter().map(|row| (mask(row.message.as_bytes()), row.group.as_str())).collect();
-        group_folds(&dataset, |template| groups.get(template).copied().unwrap_or(""), count, settings.seed)
+        group_folds(&dataset, count, settings.seed)
     } else {
         folds(&dataset, count, settings.seed)
     };
@@ -153,21 +157,21 @@ fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Resul
         .collect();
     let mistakes = held_out.rows.iter().zip(&held_out.tested).filter(|(row, _)| !row.is_right()).map(
         |(row, &sample)| Mistake {
-            template: dataset.templates[sample].clone(),
+            template: dataset.templates[sample].text.clone(),
             truth: names[row.truth].clone(),
             predicted: names[row.predicted].clone(),
             confidence: row.confidence,
         },
     );
     let unclassified = given.iter().filter(|row| row.predicted == names.len() - 1).count();
-    super::tell(&format!(
+    tell(&format!(
         "cross-validated over {} folds of {} templates, C = {}; abstains on {:.1}% of text that is no log\n",
         held_out.figures.folds,
         held_out.rows.len(),
         held_out.regularisation,
         100.0 * held_out.figures.outliers_rejected
     ));
-    Ok(Report::new(&given, &held_out.rows, &names, worst(mistakes.collect()), unclassified))
+    Ok(Evaluation::new(&given, &held_out.rows, &names, worst(mistakes.collect()), unclassified))
 }
 
 /// The most confident mistakes, each template once.

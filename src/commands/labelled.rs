@@ -1,7 +1,10 @@
 //! Reading labelled rows, for `train` and `eval`.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
+
+use crate::input::{Column, InputError};
+use crate::train::Example;
 
 /// A row with what it should be labelled.
 #[derive(Debug, Clone)]
@@ -14,6 +17,15 @@ pub struct LabelledRow {
     pub label: String,
     /// What `--group-column` names; empty without.
     pub group: String,
+    /// How much it counts in training.
+    pub weight: f32,
+}
+
+impl LabelledRow {
+    /// The row as training takes it.
+    pub fn example(&self) -> Example<'_> {
+        Example { message: &self.message, label: &self.label, group: &self.group, weight: self.weight }
+    }
 }
 
 /// Names of the columns.
@@ -38,20 +50,14 @@ pub fn read(bytes: &[u8], path: &Path, columns: LabelledColumns<'_>) -> Result<V
     let mut reader = csv::Reader::from_reader(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     let header = reader.byte_headers().with_context(context)?.clone();
     let find = |wanted: &str| header.iter().position(|name| name == wanted.as_bytes());
-    let need = |wanted: &str, flag: &str| {
-        find(wanted).ok_or_else(|| {
-            let there: Vec<String> =
-                header.iter().map(|name| format!("{:?}", String::from_utf8_lossy(name))).collect();
-            anyhow!(
-                "{}: no column {wanted:?}; the columns are {}: name the right one with {flag}",
-                path.display(),
-                there.join(", ")
-            )
-        })
+    let need = |wanted: &str, column: Column| {
+        let there = || header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let missing = || InputError::MissingColumn { column, wanted: wanted.to_owned(), there: there() };
+        find(wanted).ok_or_else(missing).with_context(context)
     };
-    let message = need(columns.message, "--message-column")?;
-    let label = need(columns.label, "--label-column")?;
-    let group = columns.group.map(|group| need(group, "--group-column")).transpose()?;
+    let message = need(columns.message, Column::Message)?;
+    let label = need(columns.label, Column::Label)?;
+    let group = columns.group.map(|group| need(group, Column::Group)).transpose()?;
     let source = find(columns.source);
     let mut rows = Vec::new();
     for record in reader.byte_records() {
@@ -62,6 +68,7 @@ pub fn read(bytes: &[u8], path: &Path, columns: LabelledColumns<'_>) -> Result<V
             message: text(message),
             label: text(label).trim().to_owned(),
             group: group.map(text).unwrap_or_default(),
+            weight: 1.0,
         });
     }
     if rows.is_empty() {

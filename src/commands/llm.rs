@@ -7,11 +7,11 @@ use std::path::Path;
 
 use super::setup;
 use crate::cli::{CacheCommand, CachePlace, LlmCommand, Stages};
-use crate::error::ExitStatus;
+use crate::console::{counted, grouped, print};
+use crate::error::{ExitStatus, usage};
+use crate::label::UNCLASSIFIED;
 use crate::llm::{Answer, CacheChoice, Entry, LlmConfig, Store, probe};
 use crate::output::Output;
-use crate::record::UNCLASSIFIED;
-use crate::summary::grouped;
 
 /// What a probe asks about.
 const PROBE: &str = "User alice logged out after 35 minutes";
@@ -24,7 +24,7 @@ pub fn run(command: &LlmCommand) -> Result<ExitStatus> {
         LlmCommand::Cache { command: CacheCommand::Clear { place } } => {
             let store = store(place)?;
             let removed = if store.clear()? { "removed" } else { "there is none" };
-            super::print(format!("{}: {removed}\n", store.path().display()).as_bytes())
+            print(format!("{}: {removed}\n", store.path().display()).as_bytes())
         }
         LlmCommand::Export { output, llm_model, unclassified, place } => {
             export(&store(place)?, output.as_deref(), llm_model.as_deref(), *unclassified)
@@ -36,7 +36,7 @@ fn check(stages: &Stages) -> Result<ExitStatus> {
     let config = setup::config(stages.config.as_deref())?;
     let llm = config.llm.clone().unwrap_or_default();
     let cascade = setup::cascade(stages, &config, None, true)?;
-    let probe = probe(&llm, setup::label_specs(&config, cascade.labels()), PROBE)?;
+    let probe = probe(&llm, cascade.label_specs(&config), PROBE)?;
     let key = if llm.api_key_env.is_empty() { "none" } else { &llm.api_key_env };
     let mut text = format!("endpoint  {}\nkey       {key}\nmodel     {}\n", llm.base_url, llm.model);
     let label = match probe.answer {
@@ -46,7 +46,7 @@ fn check(stages: &Stages) -> Result<ExitStatus> {
             if let Some(models) = &probe.models {
                 let _ = writeln!(text, "serves    {}", models.join(", "));
             }
-            super::print(text.as_bytes())?;
+            print(text.as_bytes())?;
             bail!(probe.report.first_failure.unwrap_or_else(|| "no answer".to_owned()));
         }
     };
@@ -55,13 +55,13 @@ fn check(stages: &Stages) -> Result<ExitStatus> {
     let _ = writeln!(text, "probe     {PROBE:?} -> {label}");
     let _ = writeln!(
         text,
-        "took      {:.2} s, {} requests, {} tokens in, {} out",
+        "took      {:.2} s, {}, {} tokens in, {} out",
         probe.took.as_secs_f64(),
-        usage.requests,
+        counted(usage.requests, "request"),
         usage.prompt_tokens,
         usage.completion_tokens
     );
-    super::print(text.as_bytes())
+    print(text.as_bytes())
 }
 
 /// The store that flags and configuration name.
@@ -73,7 +73,7 @@ fn store(place: &CachePlace) -> Result<Store> {
     }
     match Store::new(&llm)? {
         Some(store) => Ok(store),
-        None => crate::usage!("the cache is off: name its folder with --llm-cache DIR"),
+        None => Err(usage("the cache is off: name its folder with --llm-cache DIR")),
     }
 }
 
@@ -103,7 +103,7 @@ fn info(store: &Store) -> Result<ExitStatus> {
         };
         let _ = writeln!(text, "oldest    {}\nnewest    {}", date(first.time), date(last.time));
     }
-    super::print(text.as_bytes())
+    print(text.as_bytes())
 }
 
 /// The newest answer to each template, as `train` takes it.

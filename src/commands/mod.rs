@@ -3,7 +3,6 @@
 mod classify;
 mod embed;
 mod eval;
-mod format;
 mod labelled;
 mod llm;
 mod model;
@@ -14,14 +13,12 @@ mod setup;
 mod suggest;
 mod train;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::CommandFactory;
-use std::io::Write;
 
 use crate::cli::{Cli, Command};
+use crate::console::print;
 use crate::error::ExitStatus;
-#[cfg(feature = "serve")]
-pub(crate) use setup::label_specs;
 
 /// Runs the command that was asked for.
 ///
@@ -65,21 +62,6 @@ pub fn version() -> String {
         info.format,
         info.masker
     )
-}
-
-/// Tells people something on standard error. That it cannot be told changes nothing: `eprintln!` would panic.
-pub fn tell(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-/// Writes to standard output, where a closed pipe is an error that ends quietly.
-///
-/// # Errors
-/// When the system refuses.
-pub fn print(bytes: &[u8]) -> Result<ExitStatus> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("standard output")?;
-    Ok(ExitStatus::Done)
 }
 
 /// Whether the command ends in its own way when a signal comes.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use std::fmt::Write;
 
 use crate::cli::ModelCommand;
+use crate::console::print;
 use crate::error::ExitStatus;
 use crate::head::{Head, ModelInfo};
 
@@ -19,7 +20,7 @@ pub fn run(command: &ModelCommand) -> Result<ExitStatus> {
     } else {
         score_table(&head.info) + &describe(&head.info)
     };
-    super::print(text.as_bytes())
+    print(text.as_bytes())
 }
 
 /// A model's description, for people.
@@ -42,8 +43,13 @@ pub fn describe(info: &ModelInfo) -> String {
     line(
         "features",
         format!(
-            "{} floats{} and {} buckets of {}-to-{}-grams",
-            info.dimensions, inner, ngrams.buckets, ngrams.minimum, ngrams.maximum
+            "{} floats{}, {} buckets of {}-to-{}-grams{}",
+            info.dimensions,
+            inner,
+            ngrams.buckets,
+            ngrams.minimum,
+            ngrams.maximum,
+            if info.severity_weight > 0.0 { ", severity" } else { "" }
         ),
     );
     let training = &info.training;
@@ -65,6 +71,9 @@ pub fn describe(info: &ModelInfo) -> String {
                 figures.accuracy, figures.macro_f1, figures.calibration_error, figures.folds
             ),
         );
+        if let Some(without) = figures.accuracy_without_severity {
+            line("severity", format!("without it, accuracy would be {without:.4}"));
+        }
         line(
             "with abstention",
             format!(

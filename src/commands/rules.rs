@@ -7,92 +7,74 @@ use std::path::Path;
 use super::setup;
 use crate::cli::{Columns, RulesCommand};
 use crate::config::Config;
+use crate::console::{counted, grouped, print};
+use crate::envelope;
 use crate::error::{ExitStatus, UsageError};
 use crate::input::Limits;
 use crate::input::open::{Source, open_csv};
-use crate::rules::{Rule, Rules};
-use crate::summary::grouped;
+use crate::rules::{self, Rules, packs};
 
 /// Runs the command.
 pub fn run(command: &RulesCommand) -> Result<ExitStatus> {
     match command {
-        RulesCommand::Check { config } => check(config.as_deref()),
-        RulesCommand::Test { input, config, columns, examples } => {
-            test(input.as_deref(), config.as_deref(), columns, *examples)
+        RulesCommand::List { pack } => list(pack.as_deref()),
+        RulesCommand::Check { config, rules } => check(config.as_deref(), rules),
+        RulesCommand::Test { input, config, rules, columns, examples } => {
+            test(input.as_deref(), config.as_deref(), rules, columns, *examples)
         }
     }
 }
 
-fn load(path: Option<&Path>) -> Result<(Config, Rules, String)> {
-    let config = setup::config(path)?;
-    let name = path.map_or_else(|| "bundled rules".to_owned(), |path| path.display().to_string());
-    let rules = Rules::new(config.rules.clone()).map_err(|error| UsageError(format!("{name}: {error:#}")))?;
+/// The rules that the arguments pick, and a name for them.
+fn load(config: Option<&Path>, picked: &[String]) -> Result<(Config, Rules, String)> {
+    let name = match (config, picked) {
+        (Some(path), _) => path.display().to_string(),
+        (None, []) => "bundled rules".to_owned(),
+        (None, picked) => picked.join(", "),
+    };
+    let bundled = config.is_none() && picked.is_empty();
+    let config = setup::config(config)?;
+    let rules = if bundled { packs::all_with_examples()? } else { setup::rules(&config, picked, false)? };
+    let rules = Rules::new(rules).map_err(|error| UsageError(format!("{name}: {error:#}")))?;
     Ok((config, rules, name))
 }
 
-fn check(path: Option<&Path>) -> Result<ExitStatus> {
-    let (_, rules, name) = load(path)?;
-    let findings = findings(rules.rules());
+fn check(config: Option<&Path>, picked: &[String]) -> Result<ExitStatus> {
+    let (_, rules, name) = load(config, picked)?;
+    let findings = rules::findings(&rules);
     let mut text = String::new();
     for finding in &findings {
         let _ = writeln!(text, "{name}: {finding}");
     }
     let count = rules.rules().len();
     let _ = writeln!(text, "{name}: {count} rules, {} findings", findings.len());
-    super::print(text.as_bytes())?;
+    print(text.as_bytes())?;
     Ok(if findings.is_empty() { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
-/// Duplicates, and rules that an earlier one always beats.
-fn findings(rules: &[Rule]) -> Vec<String> {
-    let mut findings = Vec::new();
-    for (index, rule) in rules.iter().enumerate() {
-        for earlier in &rules[..index] {
-            let covers = earlier.source.is_none() || earlier.source == rule.source;
-            if earlier.name == rule.name {
-                findings.push(format!(
-                    "line {}: the name {:?} is taken by line {}",
-                    rule.line, rule.name, earlier.line
-                ));
-            }
-            if earlier.pattern == rule.pattern && covers {
-                findings.push(format!(
-                    "line {}: rule {:?} never matches first: rule {:?} (line {}) has the same pattern",
-                    rule.line, rule.name, earlier.name, earlier.line
-                ));
-            } else if covers && shadows(&earlier.pattern, &rule.pattern) {
-                findings.push(format!(
-                    "line {}: rule {:?} never matches first: whatever it matches, rule {:?} (line {}) matches before",
-                    rule.line, rule.name, earlier.name, earlier.line
-                ));
-            }
+/// The bundled packs, or the rules of one.
+fn list(pack: Option<&str>) -> Result<ExitStatus> {
+    let mut text = String::new();
+    if let Some(name) = pack {
+        for rule in packs::bundled(name)?.rules {
+            let _ = writeln!(text, "{:<40} {:<20} {}", rule.name, rule.label, rule.pattern);
+        }
+    } else {
+        for pack in packs::BUNDLED {
+            let _ = writeln!(text, "{:<18} {:>4} rules  {}", pack.name, pack.rules.len(), pack.about);
         }
     }
-    findings
+    print(text.as_bytes())
 }
 
-/// Whether `wide` matches everything that `narrow` does. Told for sure in the common case only: `narrow` is plain text,
-/// perhaps with anchors, and `wide` is found in it.
-fn shadows(wide: &str, narrow: &str) -> bool {
-    let literal = narrow.trim_start_matches("(?i)").trim_start_matches('^').trim_end_matches('$');
-    let plain = literal.replace("\\.", ".").replace("\\[", "[").replace("\\]", "]");
-    if plain.contains(['\\', '*', '+', '?', '(', ')', '|', '{', '}'])
-        || literal.contains(['.', '[']) && plain == literal
-    {
-        return false;
-    }
-    let Ok(wide_pattern) = regex::Regex::new(wide) else { return false };
-    if wide.contains(['^', '$']) || wide.contains("\\b") {
-        return false; // what stands around the text decides
-    }
-    let folded = narrow.starts_with("(?i)");
-    wide_pattern.is_match(&plain)
-        && (!folded
-            || (wide_pattern.is_match(&plain.to_lowercase()) && wide_pattern.is_match(&plain.to_uppercase())))
-}
-
-fn test(input: Option<&Path>, path: Option<&Path>, columns: &Columns, examples: usize) -> Result<ExitStatus> {
-    let (config, rules, name) = load(path)?;
+fn test(
+    input: Option<&Path>,
+    config: Option<&Path>,
+    picked: &[String],
+    columns: &Columns,
+    examples: usize,
+) -> Result<ExitStatus> {
+    let (config, rules, name) = load(config, picked)?;
     let source = Source::new(input);
     let (bytes, _) = source.open()?;
     let mut names = setup::columns(columns, &config, None, true);
@@ -105,11 +87,13 @@ fn test(input: Option<&Path>, path: Option<&Path>, columns: &Columns, examples: 
         for record in &chunk.records {
             let message = chunk.field(record.message);
             let source = chunk.field(record.source);
-            let hit = rules.first_match(&source, &message).map_or(&mut left, |index| &mut hits[index]);
+            let hit = rules
+                .first_match(&source, &message, &envelope::open(&message))
+                .map_or(&mut left, |index| &mut hits[index]);
             hit.count(&message, examples, || chunk.line_of(record.start as usize));
         }
     }
-    super::print(report(&name, &rules, &hits, &left).as_bytes())
+    print(report(&name, &rules, &hits, &left).as_bytes())
 }
 
 #[derive(Default)]
@@ -135,15 +119,18 @@ fn report(name: &str, rules: &Rules, hits: &[Hits], left: &Hits) -> String {
     let mut matched = 0;
     for (rule, hit) in rules.rules().iter().zip(hits) {
         matched += hit.rows;
-        let _ = writeln!(text, "{} -> {}: {} rows", rule.name, rule.label, grouped(hit.rows));
+        if rule.pack.is_some() && hit.rows == 0 {
+            continue; // of several hundred, those that speak
+        }
+        let _ = writeln!(text, "{} -> {}: {}", rules::name_of(rule), rule.label, counted(hit.rows, "row"));
         for example in &hit.examples {
             let _ = writeln!(text, "    {example}");
         }
     }
-    let _ = writeln!(text, "no rule: {} rows", grouped(left.rows));
+    let _ = writeln!(text, "no rule: {}", counted(left.rows, "row"));
     for example in &left.examples {
         let _ = writeln!(text, "    {example}");
     }
-    let _ = writeln!(text, "{name}: {} of {} rows matched", grouped(matched), grouped(matched + left.rows));
+    let _ = writeln!(text, "{name}: {} of {} matched", grouped(matched), counted(matched + left.rows, "row"));
     text
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::setup;
 use crate::cli::{Running, Serve};
+use crate::console::print;
 use crate::error::ExitStatus;
 use crate::serve::engine::{Bounds, Engine};
-use crate::serve::{Settings, run as serve};
+use crate::serve::{ServerSettings, run as serve};
 
 /// Runs the command.
 pub fn run(arguments: &Serve) -> Result<ExitStatus> {
@@ -26,7 +27,7 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
         decompressed_bytes: arguments.max_decompressed_bytes,
     };
     let engine = Engine::new(&config, cascade, columns, llm.as_ref(), bounds)?;
-    let settings = Settings {
+    let settings = ServerSettings {
         address: SocketAddr::new(arguments.host, arguments.port),
         // An empty one is refused like any that is too short: who set the variable meant to ask for a token.
         token: std::env::var_os("LOGCLASS_TOKEN").map(|token| token.to_string_lossy().trim().to_owned()),
@@ -62,6 +63,5 @@ fn check(host: IpAddr, port: u16) -> Result<ExitStatus> {
     if !answer.starts_with("HTTP/1.1 200") {
         bail!("{address}: {}", answer.lines().next().unwrap_or("an empty answer"));
     }
-    println!("ok");
-    Ok(ExitStatus::Done)
+    print(b"ok\n")
 }

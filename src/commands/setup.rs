@@ -3,31 +3,30 @@
 use anyhow::Result;
 use std::path::Path;
 
-use super::format;
 use crate::cascade::Cascade;
 use crate::cli::{Columns, LlmFlags, Running, Stages};
 use crate::config::Config;
 use crate::encoder::{LazyEncoder, parse_source};
 use crate::head::Head;
 use crate::input::open::ColumnNames;
-use crate::llm::{CacheChoice, LabelSpec, Limits, LlmConfig};
-use crate::record::{Labels, UNCLASSIFIED};
-use crate::rules::Rule;
+use crate::llm::{CacheChoice, Limits, LlmConfig};
+use crate::rules::{Rule, packs};
+use crate::session::delimiter_named;
 
-/// The configuration file named, or the bundled one.
+/// The configuration file named, or the default one.
 pub fn config(path: Option<&Path>) -> Result<Config> {
-    path.map_or_else(Config::bundled, Config::read)
+    path.map_or_else(|| Ok(Config::default()), Config::read)
 }
 
-/// The rules of a run. The bundled rules speak the bundled model's labels, so they come in by themselves only with
-/// that model, and behind a configuration file's own rules only where that file asks for them.
-pub fn rules(config: &Config, config_named: bool, model_named: bool) -> Result<Vec<Rule>> {
-    if !config_named {
-        return Ok(if model_named { Vec::new() } else { config.rules.clone() });
-    }
+/// The rules of a run: those of the configuration file, and behind them the packs. The bundled packs speak
+/// the bundled model's labels, so they come in by themselves only with that model, and behind a configuration
+/// file's own rules only where that file asks for them; packs that are named always come in.
+pub fn rules(config: &Config, packs: &[String], model_named: bool) -> Result<Vec<Rule>> {
     let mut rules = config.rules.clone();
-    if config.default_rules.unwrap_or(rules.is_empty() && !model_named) {
-        rules.extend(Config::bundled()?.rules);
+    if !packs.is_empty() {
+        rules.extend(packs::pick(packs)?);
+    } else if config.default_rules.unwrap_or(rules.is_empty() && !model_named) {
+        rules.extend(packs::all_bundled());
     }
     Ok(rules)
 }
@@ -44,12 +43,12 @@ pub fn cascade(
         None => Head::bundled()?,
     };
     let encoder = LazyEncoder::new(parse_source(stages.encoder.as_deref())?, stages.backend);
-    let rules = rules(config, stages.config.is_some(), stages.model.is_some())?;
+    let rules = rules(config, &stages.rules, stages.model.is_some())?;
     Cascade::new(config, rules, head, encoder, min_confidence, has_llm)
 }
 
-/// The LLM's configuration: the file's, or the default one when its key is there; flags come before the file. None
-/// where there is neither, or none is wanted.
+/// The LLM's configuration: the file's, or the default one when its key is there; flags come before the file.
+/// None where there is neither, or none is wanted.
 pub fn llm_config(config: &Config, flags: &LlmFlags) -> Option<LlmConfig> {
     if flags.no_llm {
         return None;
@@ -69,20 +68,6 @@ pub fn llm_config(config: &Config, flags: &LlmFlags) -> Option<LlmConfig> {
     Some(llm)
 }
 
-/// A cascade's labels as the LLM is told of them.
-pub fn label_specs(config: &Config, labels: &Labels) -> Vec<LabelSpec> {
-    let specs = labels.names().iter().filter(|name| *name != UNCLASSIFIED).map(|name| {
-        let described = config.labels.get(name);
-        LabelSpec {
-            id: labels.id(name).unwrap_or(Labels::UNCLASSIFIED),
-            name: name.clone(),
-            description: described.map_or_else(String::new, |label| label.description().to_owned()),
-            examples: described.map_or_else(Vec::new, |label| label.examples().to_vec()),
-        }
-    });
-    specs.collect()
-}
-
 /// The columns, from flags, configuration and defaults, in this order.
 pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite: bool) -> ColumnNames {
     let pick = |flag: Option<&str>, configured: Option<&String>, default: &str| {
@@ -92,6 +77,7 @@ pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite:
     ColumnNames {
         source: (!flags.no_source).then_some(source),
         message: pick(flags.message_column.as_deref(), config.columns.message.as_ref(), "log_message"),
+        severity: flags.severity_column.clone(),
         label: pick(label, config.columns.label.as_ref(), "target_label"),
         overwrite,
         no_header: false,
@@ -100,8 +86,7 @@ pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite:
 
 /// The byte between fields: as the flag says, else a tab for `.tsv`, else the header tells.
 pub fn delimiter(flags: &Columns, path: Option<&Path>) -> Option<u8> {
-    let tsv = path.is_some_and(|path| format::extension(path).is_some_and(|extension| extension == "tsv"));
-    flags.delimiter.or(tsv.then_some(b'\t'))
+    flags.delimiter.or_else(|| path.and_then(delimiter_named))
 }
 
 /// Threads to run on.

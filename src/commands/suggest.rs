@@ -9,12 +9,13 @@ use std::collections::HashMap;
 
 use super::setup;
 use crate::cli::Suggest;
+use crate::envelope;
 use crate::error::ExitStatus;
 use crate::head::prototypes::dot;
 use crate::input::Limits;
 use crate::input::open::{Source, open_csv};
 use crate::output::Output;
-use crate::template::mask;
+use crate::template::Template;
 
 /// Templates looked at, the most worthwhile first; each choice compares all of them.
 const CANDIDATES: usize = 5_000;
@@ -37,22 +38,21 @@ pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
     let names = setup::columns(&arguments.columns, &config, None, true);
     let delimiter = setup::delimiter(&arguments.columns, arguments.input.as_deref());
     let mut csv = open_csv(bytes, delimiter, &names, Limits::default()).with_context(|| source.name())?;
-    let mut seen: HashMap<String, (u64, String)> = HashMap::new();
+    let mut seen: HashMap<Template, (u64, String)> = HashMap::new();
     while let Some(chunk) = csv.reader.next_chunk().with_context(|| source.name())? {
         for record in &chunk.records {
             let (source, message) = (chunk.field(record.source), chunk.field(record.message));
-            if cascade.by_rules(&source, &message).is_some() {
+            if cascade.by_rules(&source, &message, &envelope::open(&message)).is_some() {
                 continue;
             }
             let entry = seen
-                .entry(mask(&message))
+                .entry(Template::of(&message))
                 .or_insert_with(|| (0, String::from_utf8_lossy(&message).into_owned()));
             entry.0 += 1;
         }
     }
-    seen.remove("");
-    let mut templates: Vec<(String, (u64, String))> = seen.into_iter().collect();
-    templates.retain(|(template, _)| !cascade.head().was_trained_on(template));
+    let mut templates: Vec<(Template, (u64, String))> = seen.into_iter().collect();
+    templates.retain(|(template, _)| !template.text.is_empty() && !cascade.head().was_trained_on(template));
     templates.sort_unstable();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(setup::threads(&arguments.running)).build()?;
     let encoder = cascade.encoder().get()?;
@@ -60,9 +60,10 @@ pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
         templates
             .par_chunks(32)
             .map(|templates| {
-                let texts: Vec<&str> = templates.iter().map(|(template, _)| template.as_str()).collect();
+                let texts: Vec<&str> = templates.iter().map(|(template, _)| template.text.as_str()).collect();
+                let of: Vec<&Template> = templates.iter().map(|(template, _)| template).collect();
                 let vectors = encoder.encode_with(&texts, &cascade.head().info.layers)?;
-                let predictions = cascade.head().predict(&vectors, &texts, false);
+                let predictions = cascade.head().predict(&vectors, &of, false);
                 let rows = vectors.chunks_exact(cascade.head().info.width());
                 Ok(templates
                     .iter()

@@ -1,57 +1,74 @@
-//! `logclass train`: from labelled rows to a model file.
+//! `logclass train`: from labelled rows to a model file, and on request to an encoder of one's own.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
-use super::labelled::{self, LabelledColumns};
+use super::labelled::{self, LabelledColumns, LabelledRow};
 use super::setup;
 use crate::cli::Train;
-use crate::encoder::{Encoder, files::hex, parse_source};
-use crate::error::ExitStatus;
+use crate::console::tell;
+use crate::encoder::files::EncoderFiles;
+use crate::encoder::{Encoder, EncoderSource, files::hex, parse_source};
+use crate::error::{ExitStatus, usage};
 use crate::head::TrainingInfo;
 use crate::output::Output;
-use crate::train::{Dataset, Encoded, Settings, finish, folds, select};
+use crate::train::fine_tune::{BATCH, FineTuning, fine_tune, samples, steps_in_epoch};
+use crate::train::{Dataset, Encoded, Prior, Settings, finish, folds, group_folds, hold_out_groups, select};
 
 /// Warnings printed at the most; the rest are counted.
 const WARNINGS: usize = 10;
 
 /// Runs the command.
 pub fn run(arguments: &Train) -> Result<ExitStatus> {
-    let mut rows = Vec::new();
     let mut training = TrainingInfo::default();
-    let columns = LabelledColumns {
-        source: "",
-        message: &arguments.message_column,
-        label: &arguments.label_column,
-        group: None,
-    };
-    for path in &arguments.inputs {
-        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let name =
-            path.file_name().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
-        training.inputs.push((name, hex(&Sha256::digest(&bytes))));
-        rows.extend(labelled::read(&bytes, path, columns)?);
-    }
+    let rows = read(arguments, &mut training)?;
     training.date = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
-    let dataset = Dataset::new(rows.iter().map(|row| (row.message.as_str(), row.label.as_str())))?;
-    for warning in dataset.warnings.iter().take(WARNINGS) {
-        super::tell(&format!("logclass: warning: {warning}\n"));
+    let dataset = Dataset::new(rows.iter().map(LabelledRow::example))?;
+    warn(&dataset);
+    if let Prior::Named(named) = &arguments.prior
+        && let Some((unknown, _)) = named.iter().find(|(name, _)| !dataset.labels.contains(name))
+    {
+        return Err(usage(format!(
+            "--prior {unknown}: no row has this label; there are {}",
+            dataset.labels.join(", ")
+        )));
     }
-    if dataset.warnings.len() > WARNINGS {
-        let more = dataset.warnings.len() - WARNINGS;
-        super::tell(&format!("logclass: warning: and {more} more of these\n"));
+    let mut settings = Settings {
+        seed: arguments.seed,
+        precision: arguments.precision,
+        prior: arguments.prior.clone(),
+        ..Settings::default()
+    };
+    if arguments.fine_tune_encoder.is_some() {
+        // What an encoder has learnt by heart asks for a firmer hand.
+        settings.regularisations = vec![0.1, 1.0, 10.0];
     }
-    let settings = Settings { seed: arguments.seed, precision: arguments.precision, ..Settings::default() };
-    let encoder = Encoder::load(&parse_source(arguments.encoder.as_deref())?, arguments.backend)?;
+    let source = parse_source(arguments.encoder.as_deref())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(setup::threads(&arguments.running)).build()?;
     let head = pool.install(|| {
+        let (source, folds) = match &arguments.fine_tune_encoder {
+            // What the encoder has learnt by heart says nothing of its quality: the rest is chosen on groups
+            // that it never saw.
+            Some(folder) => {
+                let folds = hold_out_groups(&dataset, settings.seed);
+                if arguments.epochs > 0 {
+                    fine_tune_into(folder, arguments, &source, &dataset, &settings, &folds)?;
+                }
+                (EncoderSource::Folder(folder.clone()), folds)
+            }
+            None if arguments.group_column.is_some() => {
+                (source, group_folds(&dataset, settings.folds, settings.seed))
+            }
+            None => (source, folds(&dataset, settings.folds, settings.seed)),
+        };
+        let encoder = Encoder::load(&source, arguments.backend)?;
         let texts = (dataset.templates.len() + dataset.outliers.len()) as u64;
         let bar = bar("encoding", texts, arguments.running.quiet);
-        let encoded = Encoded::new(&dataset, &encoder, settings.ngrams, |count| bar.inc(count))?;
+        let encoded = Encoded::new(&dataset, &encoder, &settings, |count| bar.inc(count))?;
         bar.finish_and_clear();
-        let folds = folds(&dataset, settings.folds, settings.seed);
         // Templates that are always trained on have a fold that is none.
         let parts = folds.iter().filter(|&&fold| fold < settings.folds).max().map_or(0, |last| last + 1);
         let fits = settings.regularisations.len() * parts;
@@ -59,8 +76,9 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
         let held_out = select(&dataset, &encoded, &settings, &folds, || bar.inc(1));
         bar.finish_and_clear();
         if !held_out.precision_reached {
-            super::tell(&format!(
-                "logclass: warning: precision {} is not reached at any confidence; the model abstains only on strange text: label more, or lower --precision\n",
+            tell(&format!(
+                "logclass: warning: precision {} is not reached at any confidence; the model abstains only \
+                 on strange text: label more, or lower --precision\n",
                 settings.precision
             ));
         }
@@ -71,9 +89,106 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
     output.finish()?;
     if !arguments.running.quiet {
         let (scores, model) = (super::model::score_table(&head.info), super::model::describe(&head.info));
-        super::tell(&format!("{scores}{model}"));
+        tell(&format!("{scores}{model}"));
     }
     Ok(ExitStatus::Done)
+}
+
+/// The rows of all inputs, with their weights; what was read is noted in `training`.
+fn read(arguments: &Train, training: &mut TrainingInfo) -> Result<Vec<LabelledRow>> {
+    let columns = LabelledColumns {
+        source: "",
+        message: &arguments.message_column,
+        label: &arguments.label_column,
+        group: arguments.group_column.as_deref(),
+    };
+    if let Some((path, _)) = arguments.weight.iter().find(|(path, _)| !arguments.inputs.contains(path)) {
+        return Err(usage(format!("--weight {}: it is none of the inputs", path.display())));
+    }
+    let mut rows = Vec::new();
+    for input in &arguments.inputs {
+        let weight = arguments.weight.iter().rev().find(|(path, _)| path == input);
+        for path in files(input)? {
+            let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+            let name =
+                path.file_name().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
+            training.inputs.push((name, hex(&Sha256::digest(&bytes))));
+            let mut read = labelled::read(&bytes, &path, columns)?;
+            if let Some((_, weight)) = weight {
+                read.iter_mut().for_each(|row| row.weight = *weight);
+            }
+            rows.extend(read);
+        }
+    }
+    Ok(rows)
+}
+
+/// A file, or the CSV files of a folder by name.
+fn files(input: &Path) -> Result<Vec<PathBuf>> {
+    if !input.is_dir() {
+        return Ok(vec![input.to_owned()]);
+    }
+    let context = || input.display().to_string();
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(input).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        bail!("{}: no CSV file in this folder", input.display());
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn warn(dataset: &Dataset) {
+    for warning in dataset.warnings.iter().take(WARNINGS) {
+        tell(&format!("logclass: warning: {warning}\n"));
+    }
+    if dataset.warnings.len() > WARNINGS {
+        let more = dataset.warnings.len() - WARNINGS;
+        tell(&format!("logclass: warning: and {more} more of these\n"));
+    }
+}
+
+/// Fine-tunes an encoder on what `folds` do not hold out, and writes it to `folder` as `--encoder` reads it.
+fn fine_tune_into(
+    folder: &Path,
+    arguments: &Train,
+    source: &EncoderSource,
+    dataset: &Dataset,
+    settings: &Settings,
+    folds: &[usize],
+) -> Result<()> {
+    let files = EncoderFiles::open(source)?;
+    let tokenizer = Encoder::load(source, arguments.backend)?;
+    let samples = samples(dataset, settings, folds, &tokenizer)?;
+    let tuning = FineTuning {
+        epochs: usize::from(arguments.epochs),
+        learning_rate: arguments.learning_rate,
+        seed: arguments.seed,
+    };
+    let steps = (steps_in_epoch(&samples) * BATCH * tuning.epochs) as u64;
+    let bar = bar("fine-tuning", steps, arguments.running.quiet);
+    let classes = dataset.labels.len() + 1;
+    let weights = fine_tune(&files, &samples, classes, tuning, |seen, loss| {
+        bar.inc(seen as u64);
+        bar.set_message(format!("fine-tuning, loss {loss:.3}"));
+    })?;
+    bar.finish_and_clear();
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    for (name, bytes) in [
+        ("config.json", &files.config),
+        ("tokenizer.json", &files.tokenizer),
+        ("model.safetensors", &weights),
+    ] {
+        let mut output = Output::create(Some(&folder.join(name)))?;
+        output.write(bytes)?;
+        output.finish()?;
+    }
+    Ok(())
 }
 
 fn bar(what: &'static str, steps: u64, quiet: bool) -> ProgressBar {
@@ -82,7 +197,7 @@ fn bar(what: &'static str, steps: u64, quiet: bool) -> ProgressBar {
     }
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(10));
     let style =
-        ProgressStyle::with_template("{msg:16} {bar:30} {percent:>3}% eta {eta}").expect("a valid template");
+        ProgressStyle::with_template("{msg:24} {bar:30} {percent:>3}% eta {eta}").expect("a valid template");
     bar.set_style(style.progress_chars("━╸ "));
     bar.set_message(what);
     bar

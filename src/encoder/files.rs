@@ -54,15 +54,15 @@ pub struct EncoderFiles {
 }
 
 /// Name of the bundled encoder.
-pub const BUNDLED_NAME: &str = "sentence-transformers/all-MiniLM-L6-v2";
-/// SHA-256 of `models/all-MiniLM-L6-v2/model.safetensors`, the f16 copy (checked by a test).
-pub const BUNDLED_SHA256: &str = "5a08b8a3f227680d97eef6c05e555be462da4c595e4bb3b834a928540b73a548";
+pub const BUNDLED_NAME: &str = "all-MiniLM-L6-v2-logs";
+/// SHA-256 of `models/all-MiniLM-L6-v2-logs/model.safetensors`, the f16 copy (checked by a test).
+pub const BUNDLED_SHA256: &str = "8c996b30d4a336ae12ff5f6377a083ca4a406a2b4d68c8f5a4bd437a2731c020";
 
 #[cfg(feature = "bundled")]
 mod bundled {
-    pub static CONFIG: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2/config.json");
-    pub static TOKENIZER: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2/tokenizer.json");
-    pub static WEIGHTS: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2/model.safetensors");
+    pub static CONFIG: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2-logs/config.json");
+    pub static TOKENIZER: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2-logs/tokenizer.json");
+    pub static WEIGHTS: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2-logs/model.safetensors");
 }
 
 /// The encoder in the binary.
@@ -81,7 +81,9 @@ pub fn bundled_source() -> Result<EncoderSource> {
 /// When the binary was built without one.
 #[cfg(not(feature = "bundled"))]
 pub fn bundled_source() -> Result<EncoderSource> {
-    crate::usage!("this build carries no encoder: name one with --encoder DIR or --encoder hf:ORG/NAME")
+    Err(crate::error::usage(
+        "this build carries no encoder: name one with --encoder DIR or --encoder hf:ORG/NAME",
+    ))
 }
 
 /// Name and hash of the encoder at `source`.
@@ -170,7 +172,8 @@ fn from_hub(name: &str, revision: &str) -> Result<EncoderFiles> {
     let cache = hub_cache();
     let context = || {
         format!(
-            "encoder hf:{name}@{revision}: cannot be had from the hub (offline? load it from a folder with --encoder DIR)"
+            "encoder hf:{name}@{revision}: cannot be had from the hub (offline? load it from a folder with \
+             --encoder DIR)"
         )
     };
     let repository = Repo::with_revision(name.to_owned(), RepoType::Model, revision.to_owned());
@@ -193,8 +196,8 @@ fn from_hub(name: &str, revision: &str) -> Result<EncoderFiles> {
     )
 }
 
-/// `HF_HOME/hub`, else the home folder's cache, else, where neither can be written, a folder under the system's
-/// temporary folder.
+/// `HF_HOME/hub`, else the home folder's cache, else, where neither can be written, a folder under the
+/// system's temporary folder.
 #[cfg(feature = "hub")]
 fn hub_cache() -> PathBuf {
     let configured = std::env::var_os("HF_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
@@ -209,7 +212,9 @@ fn hub_cache() -> PathBuf {
 
 #[cfg(not(feature = "hub"))]
 fn from_hub(name: &str, _revision: &str) -> Result<EncoderFiles> {
-    crate::usage!("--encoder hf:{name}: this build cannot download encoders (cargo feature `hub`)")
+    Err(crate::error::usage(format!(
+        "--encoder hf:{name}: this build cannot download encoders (cargo feature `hub`)"
+    )))
 }
 
 #[cfg(all(test, feature = "bundled"))]

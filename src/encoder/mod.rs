@@ -1,8 +1,8 @@
 //! The encoder: from a template to a unit vector.
 //!
 //! [`Encoder`] is the one interface. Behind it are the files of a BERT-family sentence encoder ([`files`]), a
-//! tokenizer (`tokenize`: our own `WordPiece` for BERT vocabularies, or the `tokenizers` crate) and a backend that computes: [`native`],
-//! our own CPU kernels, or `candle`, the portable reference for every BERT.
+//! tokenizer (`tokenize`: our own `WordPiece` for BERT vocabularies, or the `tokenizers` crate) and a backend
+//! that computes: [`native`], our own CPU kernels, or `candle`, the portable reference for every BERT.
 
 mod candle;
 pub mod files;
@@ -16,6 +16,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::error::usage;
 use files::EncoderFiles;
 pub use files::{EncoderIdentity, EncoderSource};
 use native::{Instructions, NativeEncoder};
@@ -105,10 +106,12 @@ impl Encoder {
         }
     }
 
-    /// The layers whose output a head sees beside the sentence vector: those two thirds and one third of the way up.
+    /// The layers whose output a head sees beside the sentence vector: those two thirds and one third of the
+    /// way up.
     ///
-    /// The last layer knows what a sentence means and forgets how it was said; the lower ones keep more of the words, and unlike
-    /// n-grams know words that training did not have. `ARCHITECTURE.md` has the figures.
+    /// The last layer knows what a sentence means and forgets how it was said; the lower ones keep more of
+    /// the words, and unlike n-grams know words that training did not have. `ARCHITECTURE.md` has the
+    /// figures.
     pub fn inner_layers(&self) -> Vec<usize> {
         let mut layers = vec![2 * self.layers() / 3, self.layers() / 3];
         layers.dedup();
@@ -122,8 +125,8 @@ impl Encoder {
         }
     }
 
-    /// One unit vector per text, row after row (`texts.len()` x [`Encoder::dimensions`]), computed on the calling
-    /// thread. The vector of a text does not depend on the others.
+    /// One unit vector per text, row after row (`texts.len()` x [`Encoder::dimensions`]), computed on the
+    /// calling thread. The vector of a text does not depend on the others.
     ///
     /// # Errors
     /// When the tokenizer or the backend fails, which on a CPU means that memory ran out.
@@ -131,8 +134,18 @@ impl Encoder {
         self.encode_with(texts, &[])
     }
 
-    /// As [`Encoder::encode`], but each row goes on with the pooled unit vectors of the `inner` layers, in their order: a row is
-    /// `1 + inner.len()` times [`Encoder::dimensions`] long.
+    /// The token ids of a text as the encoder reads it, special ones included.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn tokens(&self, text: &str) -> Result<Vec<u32>> {
+        let mut tokens = Vec::new();
+        self.tokenizer.encode_into(text, self.max_tokens, &mut tokens)?;
+        Ok(tokens)
+    }
+
+    /// As [`Encoder::encode`], but each row goes on with the pooled unit vectors of the `inner` layers, in
+    /// their order: a row is `1 + inner.len()` times [`Encoder::dimensions`] long.
     ///
     /// # Errors
     /// Those of [`Encoder::encode`], and when a layer is not there.
@@ -205,7 +218,7 @@ impl Compute {
                     return Ok(Self::Native { encoder, scratch: Mutex::default() });
                 }
                 Err(reason) if backend == Backend::Native => {
-                    crate::usage!("--backend native: {reason}; use --backend candle")
+                    return Err(usage(format!("--backend native: {reason}; use --backend candle")));
                 }
                 Err(_) => {}
             }
@@ -276,7 +289,7 @@ pub fn parse_source(text: Option<&str>) -> Result<EncoderSource> {
     if let Some(repository) = text.strip_prefix("hf:") {
         let (name, revision) = repository.split_once('@').unwrap_or((repository, "main"));
         if name.split('/').filter(|part| !part.is_empty()).count() != 2 || revision.is_empty() {
-            crate::usage!("--encoder {text}: expected hf:ORG/NAME or hf:ORG/NAME@REVISION");
+            return Err(usage(format!("--encoder {text}: expected hf:ORG/NAME or hf:ORG/NAME@REVISION")));
         }
         return Ok(EncoderSource::Hub { name: name.to_owned(), revision: revision.to_owned() });
     }

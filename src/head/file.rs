@@ -12,11 +12,11 @@ use std::path::Path;
 use super::prototypes::Prototypes;
 use super::{Head, ModelInfo};
 use crate::encoder::EncoderIdentity;
-use crate::error::UsageError;
+use crate::error::{UsageError, usage};
 use crate::template::MASKER_VERSION;
 
 /// Version of the file format that this program writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The model in the binary.
 #[cfg(feature = "bundled")]
@@ -37,7 +37,7 @@ impl Head {
     /// When the binary was built without one.
     pub fn bundled() -> Result<Self> {
         let Some(bytes) = BUNDLED else {
-            crate::usage!("this build carries no model: name one with --model FILE")
+            return Err(usage("this build carries no model: name one with --model FILE"));
         };
         Self::from_bytes(bytes).context("bundled model")
     }
@@ -71,7 +71,7 @@ impl Head {
         let tensors = SafeTensors::deserialize(bytes).context("damaged model file")?;
         check(&info)?;
         let labels = info.labels.len();
-        let rows = info.width() + info.ngrams.buckets + 1;
+        let rows = info.rows();
         let weights = floats(&tensors, "weights", &[rows, labels])?;
         let familiarity = floats(&tensors, "familiarity", &[rows])?;
         let vectors = tensors.tensor("prototype_vectors").context("damaged model file")?;
@@ -173,7 +173,9 @@ fn check(info: &ModelInfo) -> Result<()> {
         && info.temperature > 0.0
         && probability.contains(&info.min_confidence)
         && info.min_familiarity.is_finite()
-        && info.confidence_weight.is_finite();
+        && info.confidence_weight.is_finite()
+        && info.severity_weight.is_finite()
+        && info.severity_weight >= 0.0;
     if valid { Ok(()) } else { bail!("damaged model file: its description makes no sense") }
 }
 
@@ -216,6 +218,7 @@ mod tests {
     use super::*;
     use crate::head::ngrams::NgramShape;
     use crate::head::{Prediction, TrainingInfo};
+    use crate::template::Template;
 
     fn tiny() -> Head {
         let info = ModelInfo {
@@ -227,6 +230,7 @@ mod tests {
             layers: Vec::new(),
             masker: MASKER_VERSION,
             ngrams: NgramShape { minimum: 3, maximum: 3, buckets: 2, weight: 0.0 },
+            severity_weight: 0.0,
             temperature: 1.0,
             min_confidence: 0.5,
             min_familiarity: -1.0,
@@ -243,7 +247,7 @@ mod tests {
         let bytes = tiny().to_bytes().unwrap();
         let read = Head::from_bytes(&bytes).unwrap();
         assert_eq!(read.to_bytes().unwrap(), bytes);
-        let predictions = read.predict(&[1.0, 0.0], &["x"], true);
+        let predictions = read.predict(&[1.0, 0.0], &[&Template::of(b"x")], true);
         let [Prediction { label: 0, nearest: 0, confidence, .. }] = predictions[..] else {
             panic!("{predictions:?}")
         };

@@ -1,7 +1,8 @@
 //! The head: from a template's vector and n-grams to a label with a calibrated probability.
 //!
 //! It is multinomial logistic regression over the sentence embedding, what two inner layers of the encoder hold, and hashed
-//! character n-grams: the first knows what a message means, the last how it is written, and the layers what lies between. A softmax is sure of itself on
+//! character n-grams: the first knows what a message means, the last how it is written, and the layers what lies between. The severity
+//! that the message states is one feature more. A softmax is sure of itself on
 //! any text, so a second, binary regression over the same features tells text that belongs from text that does not
 //! (chat, prose, code), and the head abstains on the latter. The nearest training template ([`prototypes`]) is the
 //! reason it can give.
@@ -16,7 +17,9 @@ pub use file::{BUNDLED, FORMAT_VERSION};
 use ngrams::{NgramShape, SparseVector};
 use prototypes::Prototypes;
 
+use crate::envelope::Severity;
 use crate::metrics::LabelScore;
+use crate::template::Template;
 
 /// What a model file says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ pub struct ModelInfo {
     pub masker: u32,
     /// How n-grams are made.
     pub ngrams: NgramShape,
+    /// What the severity's feature is when a template has that severity; 0 in formats 1 and 2, which did not know it.
+    #[serde(default)]
+    pub severity_weight: f32,
     /// Logits are divided by this, so that probabilities are calibrated.
     pub temperature: f32,
     /// Confidence below which the model abstains.
@@ -55,6 +61,12 @@ impl ModelInfo {
     /// Floats that the encoder gives for a template: the sentence vector and those of the inner layers.
     pub fn width(&self) -> usize {
         self.dimensions * (1 + self.layers.len())
+    }
+
+    /// Rows of the weights: the encoder's floats, the buckets of the n-grams, the severities, the bias.
+    pub fn rows(&self) -> usize {
+        let severities = if self.severity_weight > 0.0 { Severity::ALL.len() } else { 0 };
+        self.width() + self.ngrams.buckets + severities + 1
     }
 }
 
@@ -100,6 +112,9 @@ pub struct CrossValidation {
     pub covered_accuracy: f64,
     /// Share of the text that belongs to no log on which the model abstains.
     pub outliers_rejected: f64,
+    /// Share of templates that would be labelled right if their severity were not known; nothing where none has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_without_severity: Option<f64>,
     /// Figures per label.
     pub labels: Vec<(String, LabelScore)>,
 }
@@ -122,7 +137,7 @@ pub struct Prediction {
 pub struct Head {
     /// What its file says of it.
     pub info: ModelInfo,
-    /// `(width + buckets + 1)` x `labels`: a row per float of the encoder, per n-gram bucket, and the biases.
+    /// `rows` x `labels`, the rows in the order of [`ModelInfo::rows`].
     weights: Vec<f32>,
     /// The same rows, of one column: log odds of belonging.
     familiarity: Vec<f32>,
@@ -144,7 +159,7 @@ impl Head {
         prototypes: Prototypes,
         template_hashes: Vec<u64>,
     ) -> Self {
-        let rows = info.width() + info.ngrams.buckets + 1;
+        let rows = info.rows();
         assert_eq!(weights.len(), rows * info.labels.len());
         assert_eq!(familiarity.len(), rows);
         Self { info, weights, familiarity, prototypes, template_hashes }
@@ -155,13 +170,13 @@ impl Head {
     pub fn probabilities_into(
         &self,
         vector: &[f32],
-        template: &str,
+        template: &Template,
         ngrams: &mut SparseVector,
         probabilities: &mut [f32],
     ) -> f32 {
         let labels = self.info.labels.len();
         let width = self.info.width();
-        let bias = width + self.info.ngrams.buckets;
+        let bias = self.info.rows() - 1;
         probabilities.copy_from_slice(&self.weights[bias * labels..]);
         let mut familiarity = self.familiarity[bias];
         let mut add = |row: usize, value: f32| {
@@ -171,9 +186,14 @@ impl Head {
         for (index, &value) in vector.iter().enumerate() {
             add(index, value);
         }
-        self.info.ngrams.extract_into(template, ngrams);
+        self.info.ngrams.extract_into(&template.text, ngrams);
         for &(bucket, value) in ngrams.iter() {
             add(width + bucket as usize, value);
+        }
+        if let Some(severity) = template.severity
+            && self.info.severity_weight > 0.0
+        {
+            add(width + self.info.ngrams.buckets + severity as usize, self.info.severity_weight);
         }
         softmax(probabilities, self.info.temperature);
         familiarity
@@ -181,7 +201,7 @@ impl Head {
 
     /// The likeliest label of each template; `vectors` holds a row of [`ModelInfo::width`] floats per template. The nearest prototypes are looked
     /// up only `with_nearest`, since that costs more than the rest.
-    pub fn predict(&self, vectors: &[f32], templates: &[&str], with_nearest: bool) -> Vec<Prediction> {
+    pub fn predict(&self, vectors: &[f32], templates: &[&Template], with_nearest: bool) -> Vec<Prediction> {
         let mut probabilities = vec![0.0; self.info.labels.len()];
         let mut ngrams = SparseVector::new();
         let rows = vectors.chunks_exact(self.info.width());
@@ -207,8 +227,8 @@ impl Head {
     }
 
     /// Whether the model was trained on this template.
-    pub fn was_trained_on(&self, template: &str) -> bool {
-        self.template_hashes.binary_search(&crate::template::template_hash(template)).is_ok()
+    pub fn was_trained_on(&self, template: &Template) -> bool {
+        self.template_hashes.binary_search(&template.hash()).is_ok()
     }
 }
 

@@ -1,14 +1,14 @@
 //! CSV: finding records and fields without copying them.
 //!
-//! The grammar is that of the `csv` crate (RFC 4180, and for what it leaves open what most readers do): a quote
-//! opens a quoted field only as its first byte, a doubled quote inside stands for one, text behind the closing
-//! quote belongs to the field, and `\n`, `\r\n` and `\r` end a record. Tests hold it against that crate. It is our
-//! own because the pipeline needs what a copying reader cannot give: each record's own bytes, so that they come
-//! back untouched, and the line on which a quote was left open.
+//! The grammar is that of the `csv` crate (RFC 4180, and for what it leaves open what most readers do): a
+//! quote opens a quoted field only as its first byte, a doubled quote inside stands for one, text behind the
+//! closing quote belongs to the field, and `\n`, `\r\n` and `\r` end a record. Tests hold it against that
+//! crate. It is our own because the pipeline needs what a copying reader cannot give: each record's own
+//! bytes, so that they come back untouched, and the line on which a quote was left open.
 
 use std::borrow::Cow;
 
-use super::{FieldForm, FieldSpan, RecordSpan};
+use super::{FieldForm, FieldSpan, RecordError, RecordSpan};
 
 const QUOTE: u8 = b'"';
 
@@ -23,6 +23,8 @@ pub struct CsvLayout {
     pub message: usize,
     /// Index of the source.
     pub source: Option<usize>,
+    /// Index of the severity.
+    pub severity: Option<usize>,
     /// Index of the label column that is overwritten.
     pub label: Option<usize>,
 }
@@ -39,7 +41,7 @@ pub enum Scan {
         /// Behind its line terminator.
         next: usize,
         /// Why.
-        reason: String,
+        reason: RecordError,
     },
     /// The data ends inside a record, and more may follow.
     Incomplete,
@@ -82,6 +84,9 @@ impl CsvLayout {
             if Some(index) == self.source {
                 span.source = here;
             }
+            if Some(index) == self.severity {
+                span.severity = here;
+            }
             if Some(index) == self.label {
                 span.label = here;
             }
@@ -92,19 +97,11 @@ impl CsvLayout {
                 return if index == self.fields {
                     Scan::Record(span)
                 } else {
-                    Scan::Bad { next, reason: self.ragged(index) }
+                    Scan::Bad { next, reason: RecordError::Ragged { fields: index, expected: self.fields } }
                 };
             }
             position = field + 1;
         }
-    }
-
-    fn ragged(&self, fields: usize) -> String {
-        format!(
-            "{fields} {}, header has {} (is there a delimiter or a newline in a field that is not quoted?)",
-            if fields == 1 { "field" } else { "fields" },
-            self.fields
-        )
     }
 }
 
@@ -113,8 +110,8 @@ fn form(data: &[u8], position: usize) -> FieldForm {
     if data.get(position) == Some(&QUOTE) { FieldForm::Quoted } else { FieldForm::Plain }
 }
 
-/// The fields of the record at `start` and where the next record begins; nothing when `data` does not hold all of
-/// it.
+/// The fields of the record at `start` and where the next record begins; nothing when `data` does not hold
+/// all of it.
 pub fn fields(data: &[u8], start: usize, delimiter: u8, last: bool) -> Option<(Vec<FieldSpan>, RecordSpan)> {
     let mut fields = Vec::new();
     let mut position = start;
@@ -293,7 +290,7 @@ mod tests {
 
         #[test]
         fn a_record_cut_anywhere_is_incomplete(text in "[ab,\"\r\n]{1,30}", cut in 0_usize..30) {
-            let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), label: None };
+            let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), severity: None, label: None };
             let data = text.as_bytes();
             let cut = cut.min(data.len());
             let part = layout.scan(&data[..cut], 0, false);

@@ -1,11 +1,14 @@
-//! From the bytes of a file to the bytes of its text: gzip, Zstandard and UTF-16, told by how the file begins.
+//! From the bytes of a file to the bytes of its text: gzip, Zstandard and UTF-16, told by how the file
+//! begins.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::error::Error;
 use std::io::{self, BufReader, Cursor, Read};
+
+use super::InputError;
 
 /// Bytes from anywhere.
 pub type Bytes = Box<dyn Read + Send>;
@@ -27,17 +30,15 @@ pub struct Decoded {
 pub fn decode(bytes: Bytes, most: u64) -> Result<Decoded> {
     let (start, bytes) = peek(bytes)?;
     let (compressed, bytes): (bool, Bytes) = match start[..] {
-        [0x1f, 0x8b, ..] => (true, Box::new(MultiGzDecoder::new(BufReader::new(bytes)))),
-        [0x28, 0xb5, 0x2f, 0xfd] => (true, Box::new(ZstdFrames::new(bytes))),
-        [b'P', b'K', 3, 4] => bail!("is a zip archive (or a spreadsheet): unpack it, or export it as CSV"),
+        [0x1f, 0x8b, ..] => (true, Box::new(Gzip(MultiGzDecoder::new(Packed::new(bytes))))),
+        [0x28, 0xb5, 0x2f, 0xfd] => (true, Box::new(ZstdFrames::new(Packed::new(bytes)))),
+        [b'P', b'K', 3, 4] => return Err(InputError::Archive.into()),
         _ => (false, bytes),
     };
     let (start, bytes) =
         if compressed { peek(Box::new(Capped { bytes, left: most, most }))? } else { (start, bytes) };
     let transcoded = match start[..] {
-        [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => {
-            bail!("is UTF-32: convert it first (iconv -f UTF-32 -t UTF-8)")
-        }
+        [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => return Err(InputError::Utf32.into()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
         _ => false,
     };
@@ -63,19 +64,55 @@ struct Capped {
 impl Read for Capped {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            io::Error::other(format!(
-                "decompresses to more than {} bytes (--max-decompressed-bytes sets the limit)",
-                self.most
-            ))
-        })?;
+        let oversize = || io::Error::other(InputError::Oversize { limit: self.most });
+        self.left = self.left.checked_sub(read as u64).ok_or_else(oversize)?;
         Ok(read)
+    }
+}
+
+/// Compressed bytes. That they cannot be read is told apart from what a decompressor makes of it.
+struct Packed {
+    bytes: Bytes,
+    failure: Option<io::Error>,
+}
+
+impl Packed {
+    fn new(bytes: Bytes) -> BufReader<Self> {
+        BufReader::new(Self { bytes, failure: None })
+    }
+}
+
+impl Read for Packed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer);
+        match read {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let kind = error.kind();
+                self.failure = Some(error);
+                Err(kind.into())
+            }
+            read => read,
+        }
+    }
+}
+
+/// Members of a gzip file.
+struct Gzip(MultiGzDecoder<BufReader<Packed>>);
+
+impl Read for Gzip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer);
+        read.map_err(|error| match self.0.get_mut().get_mut().failure.take() {
+            Some(failure) => failure,
+            None if error.kind() == io::ErrorKind::Interrupted => error,
+            None => invalid(error.to_string()),
+        })
     }
 }
 
 /// Zstandard frames, one behind the other, each held against its checksum.
 struct ZstdFrames {
-    bytes: BufReader<Bytes>,
+    bytes: BufReader<Packed>,
     decoder: FrameDecoder,
     within: bool,
 }
@@ -84,8 +121,8 @@ struct ZstdFrames {
 const STEP: usize = 1 << 20;
 
 impl ZstdFrames {
-    fn new(bytes: Bytes) -> Self {
-        Self { bytes: BufReader::new(bytes), decoder: FrameDecoder::new(), within: false }
+    fn new(bytes: BufReader<Packed>) -> Self {
+        Self { bytes, decoder: FrameDecoder::new(), within: false }
     }
 
     /// Begins the next frame; false when there is none.
@@ -108,13 +145,7 @@ impl ZstdFrames {
             }
         }
     }
-}
-
-impl Read for ZstdFrames {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
+    fn decode(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if !self.within {
                 if !self.begin()? {
@@ -129,7 +160,7 @@ impl Read for ZstdFrames {
                 let (told, found) =
                     (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
                 if told.is_some() && told != found {
-                    return Err(invalid("the checksum does not fit"));
+                    return Err(damaged_frame("the checksum does not fit"));
                 }
                 self.within = false;
                 continue;
@@ -141,19 +172,91 @@ impl Read for ZstdFrames {
     }
 }
 
+impl Read for ZstdFrames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let read = self.decode(buffer);
+        read.map_err(|error| self.bytes.get_mut().failure.take().unwrap_or(error))
+    }
+}
+
 /// An error of the decompressor; one of its causes tells when the file just ends too early.
 fn damaged(error: &(dyn Error + 'static)) -> io::Error {
     let mut cause = Some(error);
     while let Some(found) = cause {
         if found.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
         {
-            return invalid("it ends too early");
+            return damaged_frame("it ends too early");
         }
         cause = found.source();
     }
-    invalid(error)
+    damaged_frame(error)
 }
 
-fn invalid(why: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("damaged Zstandard data: {why}"))
+fn damaged_frame(why: impl std::fmt::Display) -> io::Error {
+    invalid(format!("damaged Zstandard data: {why}"))
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, InputError::Damaged(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{find, one_line};
+    use std::io::Write;
+
+    /// Gives its bytes, and then fails.
+    struct Fails(Cursor<Vec<u8>>);
+
+    impl Read for Fails {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 if !buffer.is_empty() => Err(io::Error::other("the line broke")),
+                read => Ok(read),
+            }
+        }
+    }
+
+    fn gzip() -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let text: Vec<u8> =
+            (0..20_000_u32).flat_map(|row| row.wrapping_mul(0x9e37_79b1).to_le_bytes()).collect();
+        encoder.write_all(&text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn failure(bytes: impl Read + Send + 'static, most: u64) -> anyhow::Error {
+        let read = |mut decoded: Decoded| Ok(io::copy(&mut decoded.bytes, &mut io::sink())?);
+        decode(Box::new(bytes), most).and_then(read).unwrap_err()
+    }
+
+    #[test]
+    fn damage_and_size_are_the_files_fault() {
+        let mut broken = gzip();
+        let middle = broken.len() / 2;
+        broken[middle] ^= 0x55;
+        let short = gzip()[..middle].to_vec();
+        let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0x24].to_vec();
+        for damaged in [broken, short, zstd] {
+            let error = failure(Cursor::new(damaged), 1 << 30);
+            assert!(matches!(find(&error), Some(InputError::Damaged(_))), "{error:?}");
+        }
+        let error = failure(Cursor::new(gzip()), 1_000);
+        assert_eq!(find(&error), Some(&InputError::Oversize { limit: 1_000 }));
+        assert!(one_line(&error).ends_with("(--max-decompressed-bytes sets the limit)"));
+    }
+
+    #[test]
+    fn that_the_bytes_cannot_be_read_is_no_damage() {
+        let half = gzip()[..20_000].to_vec();
+        for bytes in [half, [0x28, 0xb5, 0x2f, 0xfd, 0x24].to_vec()] {
+            let error = failure(Fails(Cursor::new(bytes)), 1 << 30);
+            assert_eq!(find::<InputError>(&error), None, "{error:?}");
+            assert!(one_line(&error).ends_with("the line broke"), "{error:?}");
+        }
+    }
 }

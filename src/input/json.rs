@@ -1,14 +1,14 @@
 //! NDJSON: an object a line, in which fields are found by path and everything else is left alone.
 //!
-//! `log.message` is the field `message` of the object `log`, or a field whose name is `log.message` as it stands.
-//! `serde_json` checks the whole line; what we add to it is where in the line the values stand.
+//! `log.message` is the field `message` of the object `log`, or a field whose name is `log.message` as it
+//! stands. `serde_json` checks the whole line; what we add to it is where in the line the values stand.
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{FieldForm, FieldSpan, RecordSpan};
+use super::{FieldForm, FieldSpan, RecordError, RecordSpan};
 
 /// Which fields matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,14 @@ pub struct JsonLayout {
     pub message: String,
     /// Path of the source; an object without it has no source.
     pub source: Option<String>,
+    /// Path of the severity; an object without it has what its message states.
+    pub severity: Option<String>,
     /// Name of the field to add.
     pub label: String,
     /// Whether a label that is there already is overwritten.
     pub overwrite: bool,
     /// Further names that must not be there, because they will be added.
-    pub added: &'static [&'static str],
+    pub added: Vec<&'static str>,
 }
 
 impl JsonLayout {
@@ -30,29 +32,25 @@ impl JsonLayout {
     ///
     /// # Errors
     /// Why the line cannot be taken.
-    pub fn read(&self, line: &[u8], start: u32) -> Result<RecordSpan, String> {
+    pub fn read(&self, line: &[u8], start: u32) -> Result<RecordSpan, RecordError> {
         let source = self.source.as_deref().unwrap_or("");
-        let mut paths = vec![self.message.as_str(), source, self.label.as_str()];
-        paths.extend(self.added);
-        let found = fields(line, &paths).map_err(|error| format!("no JSON object: {error}"))?;
+        let severity = self.severity.as_deref().unwrap_or("");
+        let mut paths = vec![self.message.as_str(), source, self.label.as_str(), severity];
+        paths.extend(&self.added);
+        let found = fields(line, &paths).map_err(|error| RecordError::NoObject(error.to_string()))?;
         let span = |index: usize| found[index].map_or_else(FieldSpan::default, |raw| place(line, raw, start));
         if found[0].is_none() {
-            return Err(format!("no field {:?} (--message-column names another)", self.message));
+            return Err(RecordError::MissingField { message: self.message.clone() });
         }
         if found[2].is_some() && !self.overwrite {
-            return Err(format!(
-                "there is a field {:?} already: overwrite it with --overwrite, or name another with --label-column",
-                self.label
-            ));
+            return Err(RecordError::LabelFieldExists { label: self.label.clone() });
         }
-        if let Some(index) = found[3..].iter().position(Option::is_some) {
-            return Err(format!(
-                "there is a field {:?} already: --explain would add another",
-                self.added[index]
-            ));
+        if let Some(index) = found[4..].iter().position(Option::is_some) {
+            return Err(RecordError::AddedFieldExists { field: self.added[index] });
         }
         let source = if self.source.is_some() { span(1) } else { FieldSpan::default() };
-        Ok(RecordSpan { message: span(0), source, label: span(2), ..RecordSpan::default() })
+        let severity = if self.severity.is_some() { span(3) } else { FieldSpan::default() };
+        Ok(RecordSpan { message: span(0), source, severity, label: span(2), ..RecordSpan::default() })
     }
 }
 
@@ -113,8 +111,8 @@ impl<'de> Visitor<'de> for Paths<'_> {
     }
 }
 
-/// A value as a text to classify: a string's content, an array of bytes as the bytes it lists (so journald writes
-/// what is not UTF-8), nothing for `null`, and anything else as it is written.
+/// A value as a text to classify: a string's content, an array of bytes as the bytes it lists (so journald
+/// writes what is not UTF-8), nothing for `null`, and anything else as it is written.
 pub fn content(raw: &[u8]) -> Cow<'_, [u8]> {
     match raw.first() {
         Some(b'"') => {

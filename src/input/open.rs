@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::csv::{CsvLayout, fields, unquote};
 use super::decode::Bytes;
 use super::reader::{ChunkReader, Limits, read_some};
-use super::{FieldForm, FieldSpan, Layout, LineLayout};
+use super::{Column, FieldForm, FieldSpan, InputError, Layout, LineLayout};
 
 /// Columns by name, as command line and configuration give them.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct ColumnNames {
     pub source: Option<String>,
     /// The message.
     pub message: String,
+    /// The severity, where a column has it.
+    pub severity: Option<String>,
     /// The column to add.
     pub label: String,
     /// Whether a label column that exists already is overwritten.
@@ -29,7 +31,8 @@ pub struct ColumnNames {
 pub struct CsvInput {
     /// The rest, in chunks.
     pub reader: ChunkReader<Bytes>,
-    /// The header's own bytes, a byte order mark included, the line terminator not. Without a header, the mark.
+    /// The header's own bytes, a byte order mark included, the line terminator not. Without a header, the
+    /// mark.
     pub header: Vec<u8>,
     /// The header's fields, unquoted; without a header, the columns' numbers.
     pub names: Vec<String>,
@@ -110,7 +113,8 @@ impl Start {
             while matches!(start.data.get(start.from), Some(b'\n' | b'\r')) {
                 start.from += 1;
             }
-            // Whatever the delimiter is: with a wrong one a quoted field may not end, with the right one it does.
+            // Whatever the delimiter is: with a wrong one a quoted field may not end, with the right one it
+            // does.
             if start.ended || DELIMITERS.iter().all(|&delimiter| start.header(delimiter).is_some()) {
                 return Ok(start);
             }
@@ -150,12 +154,12 @@ impl Start {
     }
 }
 
-/// Reads the header of a CSV and finds the columns. Without a `delimiter` it is a comma, unless the header leaves no
-/// doubt that it is another one.
+/// Reads the header of a CSV and finds the columns. Without a `delimiter` it is a comma, unless the header
+/// leaves no doubt that it is another one.
 ///
 /// # Errors
-/// When there is no header, a column is missing or named twice, or the label column exists already; each names
-/// the columns there are and the flag to set.
+/// When there is no header, a column is missing or named twice, or the label column exists already; each
+/// names the columns there are and the flag to set.
 pub fn open_csv(
     mut reader: Bytes,
     delimiter: Option<u8>,
@@ -164,19 +168,18 @@ pub fn open_csv(
 ) -> Result<CsvInput> {
     let mut start = Start::read(&mut reader, limits)?;
     if start.from == start.data.len() {
-        bail!("the file is empty: expected a header line with the column {:?}", columns.message);
+        return Err(InputError::Empty { message: columns.message.clone() }.into());
     }
     let sniffed = if delimiter.is_none() && !columns.no_header { start.sniff(columns) } else { None };
     let delimiter = delimiter.or(sniffed).unwrap_or(b',');
     let Some((spans, record)) = start.header(delimiter) else {
         let line = 1 + super::csv::lines_in(&start.data[..start.from]);
-        if start.ended {
-            bail!("line {line}: a quote is opened in the first record and never closed");
+        return Err(if start.ended {
+            InputError::OpenQuoteInHeader { line }
+        } else {
+            InputError::HeaderTooLong { line, limit: limits.record_bytes }
         }
-        bail!(
-            "line {line}: the first record is longer than {} bytes: is this a CSV, or a quote left open? (--max-record-bytes sets the limit)",
-            limits.record_bytes
-        );
+        .into());
     };
     let names = if columns.no_header {
         (1..=spans.len()).map(|number| number.to_string()).collect()
@@ -211,57 +214,40 @@ pub fn open_lines(
     limits: Limits,
 ) -> Result<(ChunkReader<Bytes>, &'static [u8])> {
     let mut data = Vec::new();
-    read_some(&mut reader, &mut data).context("cannot be read")?;
+    loop {
+        match read_some(&mut reader, &mut data) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            read => break read.context("cannot be read").map(drop)?,
+        }
+    }
     let mark = if data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK } else { b"" };
     data.drain(..mark.len());
     Ok((ChunkReader::new(reader, data, Layout::Lines(layout), limits, 1, mark.len() as u64), mark))
 }
 
-fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvLayout> {
-    let message = find(names, &columns.message, "--message-column")?;
-    let source = match &columns.source {
-        Some(name) => Some(find(names, name, "--source-column (or --no-source if there is none)")?),
-        None => None,
-    };
+fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvLayout, InputError> {
+    let message = find(names, &columns.message, Column::Message)?;
+    let source = columns.source.as_ref().map(|name| find(names, name, Column::Source)).transpose()?;
+    let severity = columns.severity.as_ref().map(|name| find(names, name, Column::Severity)).transpose()?;
     let existing = names.iter().position(|name| *name == columns.label);
     if existing.is_some() && !columns.overwrite {
-        bail!(
-            "there is a column {:?} already: overwrite it with --overwrite, or name another with --label-column",
-            columns.label
-        );
+        return Err(InputError::LabelColumnExists { label: columns.label.clone() });
     }
-    Ok(CsvLayout { delimiter, fields: names.len(), message, source, label: existing })
+    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, label: existing })
 }
 
 /// The column of this name, or, where no column has it, of this number.
-fn find(names: &[String], wanted: &str, flag: &str) -> Result<usize> {
+fn find(names: &[String], wanted: &str, column: Column) -> Result<usize, InputError> {
     let places: Vec<usize> =
         names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(index, _)| index).collect();
     if let [first, second, ..] = places[..] {
-        bail!(
-            "the column {wanted:?} is there more than once: give its number ({} or {}) with {flag}",
-            first + 1,
-            second + 1
-        );
+        let numbers = (first + 1, second + 1);
+        return Err(InputError::RepeatedColumn { column, wanted: wanted.to_owned(), numbers });
     }
     let number = wanted.parse().ok().filter(|number| (1..=names.len()).contains(number));
-    if let Some(index) = places.first().copied().or_else(|| number.map(|number| number - 1)) {
-        return Ok(index);
-    }
-    bail!("no column {wanted:?}; the columns are {}: name the right one with {flag}", listed(names))
-}
-
-/// Columns that an error lists, and characters of each: what is no CSV may seem to have thousands of any length.
-const LISTED: (usize, usize) = (30, 60);
-
-fn listed(names: &[String]) -> String {
-    let short = |name: &String| match name.char_indices().nth(LISTED.1) {
-        Some((end, _)) => format!("{:?}...", &name[..end]),
-        None => format!("{name:?}"),
-    };
-    let list = names.iter().take(LISTED.0).map(short).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(LISTED.0) {
-        0 => list,
-        more => format!("{list} and {more} more"),
-    }
+    places
+        .first()
+        .copied()
+        .or_else(|| number.map(|number| number - 1))
+        .ok_or_else(|| InputError::MissingColumn { column, wanted: wanted.to_owned(), there: names.to_vec() })
 }

@@ -1,11 +1,11 @@
 //! Reading a file in chunks that end where a record ends.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
 use super::csv::{Scan, lines_in};
-use super::{Chunk, Layout, RecordSpan, Reject};
+use super::{Chunk, InputError, Layout, RecordError, RecordSpan, Reject};
 
 /// What becomes of a record that cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +49,8 @@ pub struct ChunkReader<R> {
     line: u64,
     offset: u64,
     ended: bool,
+    /// A live stream says nothing more for now, so the last record is whole if its line is.
+    silent: bool,
     /// Inside a line that was too long: what is left of it is passed over.
     passing: bool,
 }
@@ -57,15 +59,15 @@ impl<R: Read> ChunkReader<R> {
     /// Reads on in `reader`, of which `carry` was already read. The carry begins on `line` (from 1), `offset`
     /// bytes into the file.
     pub fn new(reader: R, carry: Vec<u8>, layout: Layout, limits: Limits, line: u64, offset: u64) -> Self {
-        Self { reader, layout, limits, carry, line, offset, ended: false, passing: false }
+        Self { reader, layout, limits, carry, line, offset, ended: false, silent: false, passing: false }
     }
 
     /// The next chunk; nothing at the end.
     ///
     /// # Errors
     /// When reading fails, or a record cannot be taken and bad rows are not skipped: it has another number of
-    /// fields than the header, a quote is never closed, it is longer than allowed, or it is no JSON object. The
-    /// message names line and remedy.
+    /// fields than the header, a quote is never closed, it is longer than allowed, or it is no JSON object;
+    /// this is an [`InputError`] with its line.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let mut wanted = self.limits.chunk_bytes;
         loop {
@@ -82,6 +84,7 @@ impl<R: Read> ChunkReader<R> {
                 ..Chunk::default()
             };
             let end = self.scan(&mut chunk.records, &mut chunk.rejects)?;
+            self.silent = false;
             if end > 0 {
                 let rest = self.carry[end..].to_vec();
                 chunk.data = std::mem::replace(&mut self.carry, rest);
@@ -115,17 +118,21 @@ impl<R: Read> ChunkReader<R> {
 
     /// Waits for something to come, and takes what is there.
     fn read_some(&mut self) -> Result<()> {
-        self.ended = read_some(&mut self.reader, &mut self.carry).context("cannot be read")? == 0;
+        match read_some(&mut self.reader, &mut self.carry) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => self.silent = true,
+            read => self.ended = read.context("cannot be read")? == 0,
+        }
         Ok(())
     }
 
     /// Finds the whole records in the carry; returns where they end.
     fn scan(&mut self, records: &mut Vec<RecordSpan>, rejects: &mut Vec<Reject>) -> Result<usize> {
         let mut position = 0;
+        let last = self.ended || (self.silent && self.carry.ends_with(b"\n"));
         while position < self.carry.len() {
             // The same records are too long whether they came in one piece or not.
             let too_long = |next: usize| next - position > self.limits.record_bytes;
-            match self.layout.scan(&self.carry, position, self.ended) {
+            match self.layout.scan(&self.carry, position, last) {
                 Scan::Record(RecordSpan { next, .. }) if too_long(next as usize) => {
                     position = self.too_long(position, rejects)?;
                 }
@@ -154,12 +161,12 @@ impl<R: Read> ChunkReader<R> {
         &self,
         place: Range<usize>,
         next: usize,
-        reason: String,
+        reason: RecordError,
         rejects: &mut Vec<Reject>,
     ) -> Result<usize> {
         let (line, offset) = self.place(place.start);
         if self.limits.bad_rows == BadRows::Fail {
-            bail!("line {line} (byte {offset}): {reason}");
+            return Err(InputError::Record { line, offset, error: reason }.into());
         }
         let (start, end, next_start) = (place.start as u32, place.end as u32, next as u32);
         rejects.push(Reject { start, end, next: next_start, line, offset, reason });
@@ -170,11 +177,10 @@ impl<R: Read> ChunkReader<R> {
     fn unclosed(&self, start: usize, quote: usize, rejects: &mut Vec<Reject>) -> Result<usize> {
         let (line, offset) = self.place(quote);
         if self.limits.bad_rows == BadRows::Fail {
-            bail!("line {line} (byte {offset}): a quote is opened here and never closed");
+            return Err(InputError::Record { line, offset, error: RecordError::OpenQuote }.into());
         }
         let next = line_end(&self.carry, start, true).unwrap_or(self.carry.len());
-        let reason = format!("a quote is opened at line {line}, byte {offset}, and never closed");
-        self.reject(start..next, next, reason, rejects)
+        self.reject(start..next, next, RecordError::OpenQuoteAt { line, offset }, rejects)
     }
 
     /// Gives up the first line of a record that is longer than allowed, of which no more is kept than may be.
@@ -184,13 +190,8 @@ impl<R: Read> ChunkReader<R> {
         let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
         let next = whole.unwrap_or(self.carry.len() - half);
         let end = next.min(start + self.limits.record_bytes);
-        let mut reason = format!(
-            "the record is longer than {} bytes: is a quote left open? (--max-record-bytes sets the limit)",
-            self.limits.record_bytes
-        );
-        if self.limits.bad_rows == BadRows::Skip && (end < next || whole.is_none()) {
-            reason.push_str("; the end of the line is not kept");
-        }
+        let cut = self.limits.bad_rows == BadRows::Skip && (end < next || whole.is_none());
+        let reason = RecordError::TooLong { limit: self.limits.record_bytes, cut };
         self.reject(start..end, next, reason, rejects)?;
         self.passing = whole.is_none();
         Ok(next)

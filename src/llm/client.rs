@@ -4,10 +4,11 @@ use anyhow::Result;
 use serde_json::Value;
 use std::time::Duration;
 
-use super::budget::{Reservation, Taken};
+use super::body;
+use super::budget::Taken;
 use super::config::LlmConfig;
 use super::endpoint;
-use super::pace::LimitHeaders;
+use super::pace::{LONGEST, LimitHeaders};
 use super::redact::redact;
 
 /// Most bytes read of a response: an answer has a few hundred.
@@ -41,14 +42,11 @@ pub struct Lost {
 impl Exchange {
     /// What the endpoint says that the request took.
     pub fn taken(&self) -> Taken {
-        let count = |name| self.body.get("usage")?.get(name)?.as_u64();
+        let usage = self.body.get("usage");
+        let count = |name| usage?.get(name)?.as_u64();
         match (count("prompt_tokens"), count("completion_tokens")) {
             (None, None) if self.status >= 300 => Taken::Nothing,
-            (None, None) => Taken::Unknown,
-            (prompt, answer) => Taken::Known(Reservation {
-                prompt: prompt.unwrap_or_default(),
-                answer: answer.unwrap_or_default(),
-            }),
+            (prompt, answer) => Taken::reported(prompt, answer),
         }
     }
 }
@@ -71,7 +69,7 @@ impl Client {
     /// For the endpoint that `config` names.
     pub fn new(config: &LlmConfig) -> Result<Self> {
         let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
-        let whole = Duration::from_secs(config.timeout_seconds);
+        let whole = Duration::from_secs(config.timeout_seconds).min(LONGEST);
         let mut builder = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(config.connect_timeout_seconds).min(whole)))
             .timeout_recv_response(Some(whole))
@@ -147,5 +145,5 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Exchange, ureq
     let location = header("location").map(str::to_owned);
     let status = response.status().as_u16();
     let bytes = response.body_mut().with_config().limit(MAX_RESPONSE).read_to_vec()?;
-    Ok(Exchange { status, limits, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), location })
+    Ok(Exchange { status, limits, body: body::parse(&bytes), location })
 }

@@ -1,8 +1,10 @@
 //! `[llm]`: where the endpoint is, what may be sent to it, and what a run may cost.
 
 use anyhow::Result;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+use crate::error::usage;
 
 /// An endpoint that logclass knows by name.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -28,7 +30,8 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// URL, model and the variable with the key; an empty model is one to be named, an empty variable is no key.
+    /// URL, model and the variable with the key; an empty model is one to be named, an empty variable is no
+    /// key.
     const fn preset(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Groq => ("https://api.groq.com/openai/v1", "openai/gpt-oss-20b", "GROQ_API_KEY"),
@@ -42,7 +45,7 @@ impl Provider {
 }
 
 /// What leaves the machine.
-#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Send {
     /// The template, with secrets redacted: numbers, addresses and identifiers are masked.
@@ -208,7 +211,7 @@ impl TryFrom<RawLlm> for LlmConfig {
         for (name, price) in
             [("price_in", raw.price_in), ("price_out", raw.price_out), ("max_cost", raw.max_cost)]
         {
-            if price.is_some_and(|price| !price.is_finite() || price < 0.0) {
+            if price.is_some_and(|price| !is_amount(price)) {
                 return Err(format!("[llm] {name}: expected a number from 0"));
             }
         }
@@ -261,17 +264,16 @@ impl LlmConfig {
             return Ok(None);
         }
         match std::env::var(&self.api_key_env) {
-            Ok(key) if key.trim().bytes().any(|byte| !byte.is_ascii_graphic()) => {
-                crate::usage!(
-                    "the environment variable {} holds no key: it has characters no key has",
-                    self.api_key_env
-                )
-            }
-            Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
-            _ => crate::usage!(
-                "[llm] needs a key: set the environment variable {}, or api_key_env = \"\" for an endpoint without one",
+            Ok(key) if key.trim().bytes().any(|byte| !byte.is_ascii_graphic()) => Err(usage(format!(
+                "the environment variable {} holds no key: it has characters no key has",
                 self.api_key_env
-            ),
+            ))),
+            Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
+            _ => Err(usage(format!(
+                "[llm] needs a key: set the environment variable {}, \
+                 or api_key_env = \"\" for an endpoint without one",
+                self.api_key_env
+            ))),
         }
     }
 
@@ -290,13 +292,25 @@ impl LlmConfig {
     /// # Errors
     /// [`crate::error::UsageError`] with the remedy.
     pub fn check(&self) -> Result<()> {
+        for (name, price) in
+            [("price_in", self.price_in), ("price_out", self.price_out), ("max_cost", self.limits.cost)]
+        {
+            if price.is_some_and(|price| !is_amount(price)) {
+                return Err(usage(format!("{name}: expected a number from 0")));
+            }
+        }
         if self.limits.cost.is_some() && (self.price_in.is_none() || self.price_out.is_none()) {
-            crate::usage!(
-                "max_cost needs prices: set price_in and price_out (for a million tokens) in [llm]"
-            );
+            return Err(usage(
+                "max_cost needs prices: set price_in and price_out (for a million tokens) in [llm]",
+            ));
         }
         super::endpoint::check_url(&self.base_url, self.allow_http)
     }
+}
+
+/// Whether a price or a limit is one: `nan` compares with nothing and so would limit nothing.
+fn is_amount(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
 }
 
 #[cfg(test)]
@@ -343,5 +357,18 @@ mod tests {
     #[test]
     fn a_cost_limit_without_prices_is_refused() {
         assert!(parse("max_cost = 1.0").unwrap().check().is_err());
+    }
+
+    #[test]
+    fn prices_and_limits_that_are_no_amount_are_refused_wherever_they_come_from() {
+        for text in ["nan", "-nan", "inf", "-inf", "-0.01"] {
+            for name in ["max_cost", "price_in", "price_out"] {
+                assert!(parse(&format!("{name} = {text}")).unwrap_err().contains(name), "{name} = {text}");
+            }
+            // As a flag sets it.
+            let mut config = parse("price_in = 1.0\nprice_out = 1.0").unwrap();
+            config.limits.cost = Some(text.parse().unwrap());
+            assert!(config.check().unwrap_err().to_string().contains("max_cost"), "{text}");
+        }
     }
 }

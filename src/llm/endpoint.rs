@@ -3,6 +3,8 @@
 use anyhow::Result;
 use std::net::IpAddr;
 
+use crate::error::usage;
+
 /// Host of a URL, without port, user or brackets.
 fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
@@ -14,7 +16,8 @@ fn host(url: &str) -> Option<&str> {
     authority.split(':').next()
 }
 
-/// Whether the URL leads to this machine, by its literal: a name is not looked up, because what it means can change.
+/// Whether the URL leads to this machine, by its literal: a name is not looked up, because what it means can
+/// change.
 pub fn is_loopback(url: &str) -> bool {
     host(url).is_some_and(|host| {
         host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -31,21 +34,21 @@ pub fn check_url(url: &str, allow_http: bool) -> Result<()> {
         url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or("");
     if authority.contains('@') {
         // The URL itself is not printed: it holds the password.
-        crate::usage!(
-            "[llm] base_url holds a user or password: put the key into the variable that api_key_env names"
-        );
+        return Err(usage(
+            "[llm] base_url holds a user or password: put the key into the variable that api_key_env names",
+        ));
     }
     match scheme.as_str() {
         _ if host(url).is_none_or(str::is_empty) => {
-            crate::usage!("[llm] base_url = {url:?} is no URL: expected https://HOST/PATH")
+            Err(usage(format!("[llm] base_url = {url:?} is no URL: expected https://HOST/PATH")))
         }
         "https" => Ok(()),
         "http" if allow_http || is_loopback(url) => Ok(()),
-        "http" => crate::usage!(
-            "[llm] base_url = {url:?} would send log messages and the key in the clear: use https://, or allow_http = true \
-             in a network that you trust"
-        ),
-        _ => crate::usage!("[llm] base_url = {url:?}: expected https:// or, on this machine, http://"),
+        "http" => Err(usage(format!(
+            "[llm] base_url = {url:?} would send log messages and the key in the clear: use https://, \
+             or allow_http = true in a network that you trust"
+        ))),
+        _ => Err(usage(format!("[llm] base_url = {url:?}: expected https:// or, on this machine, http://"))),
     }
 }
 

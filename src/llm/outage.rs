@@ -1,13 +1,13 @@
-//! An endpoint that is down, seen by all clerks as one.
+//! An endpoint that is down, seen by all workers as one.
 //!
 //! Requests that were under way when it went down fail together, and say no more than one of them would: only the
 //! failure of a request that began after the last one that counted counts again. From then on nothing is sent for a
-//! while that grows with each step, and then one request alone, to see: a short outage costs nobody his answer and a
-//! long one few requests, however many clerks there are.
+//! while that grows with each step, and then one request alone, to see: a short outage loses no answer, and a long one
+//! costs few requests, however many workers there are.
 
 use std::time::{Duration, Instant};
 
-use super::pace::backoff;
+use super::pace::{after, backoff};
 
 /// What is known of an outage; at first that there is none.
 #[derive(Debug, Default)]
@@ -46,10 +46,11 @@ impl Outage {
         Sent { began: now, probe }
     }
 
-    /// The endpoint answered, whatever it said; returns whether that is news. What was under way when the last
-    /// failure came is none.
+    /// The endpoint answered, whatever it said; returns whether that is news. What was under way when the
+    /// last failure came is none.
     pub fn heard(&mut self, sent: Sent) -> bool {
-        let news = self.is_news(sent);
+        self.probe_ended(sent);
+        let news = self.counts(sent);
         if news {
             (self.steps, self.not_before) = (0, None);
         }
@@ -58,11 +59,12 @@ impl Outage {
 
     /// A request failed; returns whether that counts.
     pub fn failed(&mut self, sent: Sent, now: Instant) -> bool {
-        let news = self.is_news(sent);
+        self.probe_ended(sent);
+        let news = self.counts(sent);
         if news {
             self.steps = self.steps.saturating_add(1);
             self.counted = Some(now);
-            self.not_before = Some(now + backoff(self.steps));
+            self.not_before = Some(after(now, backoff(self.steps)));
         }
         news
     }
@@ -72,8 +74,12 @@ impl Outage {
         self.not_before = None;
     }
 
-    fn is_news(&mut self, sent: Sent) -> bool {
+    fn probe_ended(&mut self, sent: Sent) {
         self.probing &= !sent.probe;
+    }
+
+    /// Whether a request tells something new: it began after the last failure that counted.
+    fn counts(&self, sent: Sent) -> bool {
         self.counted.is_none_or(|counted| sent.began > counted)
     }
 }

@@ -2,6 +2,23 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+/// Longest time that is reckoned with. What an endpoint or a configuration asks for can be any number; whatever is
+/// longer than this is never waited out.
+pub const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+/// The moment `wait` after `now`, for any `wait`.
+pub fn after(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait.min(LONGEST)).unwrap_or(now)
+}
+
+/// A length of time as somebody wrote it: a number of any size, or none at all.
+fn seconds(value: f64) -> Option<Duration> {
+    if value.is_nan() || value < 0.0 {
+        return None;
+    }
+    Some(Duration::try_from_secs_f64(value).map_or(LONGEST, |wait| wait.min(LONGEST)))
+}
+
 /// What a response says of limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LimitHeaders {
@@ -18,12 +35,15 @@ impl LimitHeaders {
     pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let window = |kind: &str| {
             let left = header(&format!("x-ratelimit-remaining-{kind}"))?.trim().parse::<f64>().ok()?;
+            if !left.is_finite() {
+                return None;
+            }
             let reset = span(header(&format!("x-ratelimit-reset-{kind}"))?)?;
             Some((left, reset))
         };
         let milliseconds = || {
             let value = header("retry-after-ms")?.trim().parse::<f64>().ok()?;
-            Duration::try_from_secs_f64(value / 1000.0).ok()
+            seconds(value / 1000.0)
         };
         // Against the endpoint's own clock where it tells it: ours may be off.
         let now = || {
@@ -34,10 +54,10 @@ impl LimitHeaders {
         let retry_after = milliseconds().or_else(|| {
             let value = header("retry-after")?.trim();
             match value.parse::<f64>() {
-                Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+                Ok(value) => seconds(value),
                 Err(_) => httpdate::parse_http_date(value)
                     .ok()
-                    .map(|date| date.duration_since(now()).unwrap_or_default()),
+                    .map(|date| date.duration_since(now()).unwrap_or_default().min(LONGEST)),
             }
         });
         Self { retry_after, requests: window("requests"), tokens: window("tokens") }
@@ -47,13 +67,13 @@ impl LimitHeaders {
 /// `7.66s`, `2m59.56s`, `1h2m`, `120ms`, `30`: how endpoints write a length of time.
 fn span(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
-    let mut seconds = 0.0;
+    let mut sum = 0.0;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let value: f64 = rest[..end].parse().ok()?;
         rest = &rest[end..];
         let unit_end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        seconds += value
+        sum += value
             * match &rest[..unit_end] {
                 "" | "s" => 1.0,
                 "ms" => 1e-3,
@@ -66,7 +86,7 @@ fn span(text: &str) -> Option<Duration> {
             };
         rest = &rest[unit_end..];
     }
-    Duration::try_from_secs_f64(seconds).ok()
+    seconds(sum)
 }
 
 /// What is left of a limit until it is refilled.
@@ -91,7 +111,9 @@ impl Pace {
         for (window, needed) in self.windows(tokens) {
             match window {
                 Some(Window { refilled, .. }) if *refilled <= now => *window = None,
-                Some(Window { left, refilled }) if *left < needed => wait = wait.max(*refilled - now),
+                Some(Window { left, refilled }) if *left < needed => {
+                    wait = wait.max(refilled.saturating_duration_since(now));
+                }
                 _ => {}
             }
         }
@@ -116,15 +138,15 @@ impl Pace {
     pub fn learn(&mut self, headers: &LimitHeaders, others: usize, usual_tokens: u64, now: Instant) {
         #[allow(clippy::cast_precision_loss)] // both are small
         let (others, usual_tokens) = (others as f64, usual_tokens as f64);
-        if let Some(after) = headers.retry_after {
-            let at = now + after;
+        if let Some(wait) = headers.retry_after {
+            let at = after(now, wait);
             self.not_before = Some(self.not_before.map_or(at, |before| before.max(at)));
         }
         if let Some((left, reset)) = headers.requests {
-            self.requests = Some(Window { left: left - others, refilled: now + reset });
+            self.requests = Some(Window { left: left - others, refilled: after(now, reset) });
         }
         if let Some((left, reset)) = headers.tokens {
-            self.tokens = Some(Window { left: left - others * usual_tokens, refilled: now + reset });
+            self.tokens = Some(Window { left: left - others * usual_tokens, refilled: after(now, reset) });
         }
     }
 }
@@ -166,6 +188,35 @@ mod tests {
         assert_eq!(read(&date).retry_after, Some(Duration::from_secs(7)));
         assert_eq!(read(&date[..1]).retry_after, Some(Duration::ZERO));
         assert_eq!(read(&[("retry-after", "whenever")]), LimitHeaders::default());
+    }
+
+    #[test]
+    fn a_wait_of_any_length_is_reckoned_with() {
+        let now = Instant::now();
+        for zeros in [1, 10, 19, 20, 40, 400] {
+            let long = format!("1{}", "0".repeat(zeros));
+            let leaked: &'static str = long.leak();
+            for name in ["retry-after", "retry-after-ms"] {
+                let mut pace = Pace::default();
+                pace.learn(&read(&[(name, leaked)]), 0, 0, now);
+                assert!(pace.delay(1, now) > Duration::ZERO, "{name}: {leaked}");
+            }
+            for kind in ["requests", "tokens"] {
+                let reset: &'static str = format!("x-ratelimit-reset-{kind}").leak();
+                let left: &'static str = format!("x-ratelimit-remaining-{kind}").leak();
+                let mut pace = Pace::default();
+                pace.learn(&read(&[(reset, leaked), (left, "0")]), 0, 0, now);
+                assert!(pace.delay(1, now) >= Duration::from_secs(10), "{kind}: {leaked}");
+            }
+        }
+        for nonsense in ["-1", "nan", "-inf", "-99999999999999999999"] {
+            assert_eq!(read(&[("retry-after", nonsense)]).retry_after, None, "{nonsense}");
+        }
+        let window = [("x-ratelimit-reset-tokens", "1s"), ("x-ratelimit-remaining-tokens", "nan")];
+        assert_eq!(read(&window).tokens, None);
+        for wait in [Duration::ZERO, LONGEST, Duration::from_secs(i64::MAX as u64), Duration::MAX] {
+            assert!(after(now, wait) >= now);
+        }
     }
 
     #[test]

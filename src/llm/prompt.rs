@@ -1,22 +1,27 @@
 //! What is said to the LLM.
 //!
-//! The message goes in as a JSON string, so nothing in it can end the data and begin an instruction; that the model
-//! follows it all the same is met by taking nothing for an answer but one of the labels ([`super::answer`]).
+//! The message goes in as a JSON string, so nothing in it can end the data and begin an instruction; that the
+//! model follows it all the same is met by taking nothing for an answer but one of the labels
+//! ([`super::answer`]).
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::config::{LlmConfig, Send};
 use super::dialect::{AnswerFormat, Dialect};
 use super::redact::redact;
-use crate::record::{LabelId, UNCLASSIFIED};
+use crate::label::{LabelId, UNCLASSIFIED};
 use crate::template;
 
 /// Version of the prompt. Answers given to another one are not taken from the store.
-pub const PROMPT_VERSION: u32 = 2;
+pub const PROMPT_VERSION: u32 = 3;
 
 /// What is looked at of a message. More than any limit lets through, so that a secret is seen whole.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
+
+/// What a question is known by: a hash of all that decides its answer.
+pub type Key = [u8; 16];
 
 /// A label as the LLM is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +41,7 @@ pub struct LabelSpec {
 pub struct Subject {
     /// What is sent.
     pub text: String,
-    /// The template without secrets: what the answer is kept under.
+    /// The template without secrets: what the answer is exported with.
     pub template: String,
 }
 
@@ -63,47 +68,96 @@ fn capped(text: &str, characters: usize) -> String {
     }
 }
 
+/// All of a run that is sent with each question or decides its answer. Requests are made of this and nothing else, and
+/// its hash is part of what an answer is kept under.
+#[derive(Debug, Serialize)]
+struct Identity {
+    prompt_version: u32,
+    endpoint: String,
+    model: String,
+    send: Send,
+    max_message_chars: usize,
+    max_answer_tokens: u64,
+    reasoning_effort: String,
+    /// With the labels' names, descriptions and examples.
+    instructions: String,
+    labels: Vec<String>,
+}
+
+impl Identity {
+    fn new(config: &LlmConfig, labels: &[LabelSpec]) -> Self {
+        // Without `..`: whoever adds a field has to say here whether it decides an answer.
+        let LlmConfig {
+            base_url,
+            model,
+            send,
+            max_message_chars,
+            max_answer_tokens,
+            reasoning_effort,
+            // In the instructions, by the examples themselves.
+            examples_per_label: _,
+            // Who asks, when, how often and for how much: the answer is the same.
+            api_key_env: _,
+            allow_http: _,
+            concurrency: _,
+            timeout_seconds: _,
+            connect_timeout_seconds: _,
+            retries: _,
+            max_wait_seconds: _,
+            breaker_failures: _,
+            pause_seconds: _,
+            limits: _,
+            price_in: _,
+            price_out: _,
+            on_error: _,
+            // Where and how long answers are kept.
+            cache: _,
+            cache_days: _,
+            cache_megabytes: _,
+        } = config;
+        Self {
+            prompt_version: PROMPT_VERSION,
+            endpoint: base_url.clone(),
+            model: model.clone(),
+            send: *send,
+            max_message_chars: *max_message_chars,
+            max_answer_tokens: *max_answer_tokens,
+            reasoning_effort: reasoning_effort.clone(),
+            instructions: instructions(config, labels),
+            labels: labels.iter().map(|label| label.name.clone()).collect(),
+        }
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        let json = serde_json::to_vec(self).expect("text and numbers can be written as JSON");
+        Sha256::digest(json).into()
+    }
+}
+
 /// The unchanging part of every request of a run.
 #[derive(Debug)]
 pub struct Prompt {
-    model: String,
-    instructions: String,
-    names: Vec<String>,
-    reasoning_effort: String,
-    fingerprint: [u8; 16],
+    identity: Identity,
+    fingerprint: [u8; 32],
 }
 
 impl Prompt {
     /// For these labels.
     pub fn new(config: &LlmConfig, labels: &[LabelSpec]) -> Self {
-        let instructions = instructions(config, labels);
-        let names: Vec<String> = labels.iter().map(|label| label.name.clone()).collect();
-        let mut hash = Sha256::new();
-        for part in
-            [PROMPT_VERSION.to_string().as_str(), &format!("{:?}", config.send), &config.model, &instructions]
-        {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        let mut fingerprint = [0; 16];
-        fingerprint.copy_from_slice(&hash.finalize()[..16]);
-        Self {
-            model: config.model.clone(),
-            instructions,
-            names,
-            reasoning_effort: config.reasoning_effort.clone(),
-            fingerprint,
-        }
+        let identity = Identity::new(config, labels);
+        let fingerprint = identity.hash();
+        Self { identity, fingerprint }
     }
 
     /// The model asked.
     pub fn model(&self) -> &str {
-        &self.model
+        &self.identity.model
     }
 
-    /// Under what the answer to a template is kept: it changes with labels, descriptions, examples, model and prompt.
-    pub fn key(&self, template: &str) -> [u8; 16] {
-        let hash = Sha256::new().chain_update(self.fingerprint).chain_update(template).finalize();
+    /// Under what the answer to `text` is kept, which is what is sent of a message: it changes with all that is sent
+    /// and all that decides the answer.
+    pub fn key(&self, text: &str) -> Key {
+        let hash = Sha256::new().chain_update(self.fingerprint).chain_update(text).finalize();
         let mut key = [0; 16];
         key.copy_from_slice(&hash[..16]);
         key
@@ -118,7 +172,7 @@ impl Prompt {
         correction: Option<&str>,
     ) -> Vec<u8> {
         let mut messages = vec![
-            json!({"role": "system", "content": self.instructions}),
+            json!({"role": "system", "content": self.identity.instructions}),
             json!({"role": "user", "content": json!({"log_message": text}).to_string()}),
         ];
         if let Some(before) = correction {
@@ -127,14 +181,14 @@ impl Prompt {
                 "That is not a valid answer. Answer with {\"label\": LABEL} alone, where LABEL is exactly one of the \
                  labels listed."}));
         }
-        let mut body = json!({"model": self.model, "messages": messages, "stream": false});
+        let mut body = json!({"model": self.identity.model, "messages": messages, "stream": false});
         let tokens = if dialect.completion_tokens { "max_completion_tokens" } else { "max_tokens" };
         body[tokens] = json!(max_answer_tokens);
         if dialect.temperature {
             body["temperature"] = json!(0);
         }
-        if dialect.reasoning_effort && !self.reasoning_effort.is_empty() {
-            body["reasoning_effort"] = json!(self.reasoning_effort);
+        if dialect.reasoning_effort && !self.identity.reasoning_effort.is_empty() {
+            body["reasoning_effort"] = json!(self.identity.reasoning_effort);
         }
         match dialect.format {
             AnswerFormat::Schema => {
@@ -152,7 +206,7 @@ impl Prompt {
     }
 
     fn schema(&self) -> Value {
-        let mut labels: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let mut labels: Vec<&str> = self.identity.labels.iter().map(String::as_str).collect();
         labels.push(UNCLASSIFIED);
         json!({
             "type": "object",
@@ -225,18 +279,50 @@ mod tests {
     }
 
     #[test]
-    fn the_key_changes_with_all_that_changes_the_answer() {
-        let config = LlmConfig::default();
-        let key =
-            |config: &LlmConfig, labels: &[LabelSpec], template| Prompt::new(config, labels).key(template);
-        let key_of_one = key(&config, &label("x"), "a");
-        assert_eq!(key_of_one, key(&config, &label("x"), "a"));
-        let other = LlmConfig { model: "other".to_owned(), ..config.clone() };
-        for different in
-            [key(&config, &label("x"), "b"), key(&config, &label("y"), "a"), key(&other, &label("x"), "a")]
-        {
-            assert_ne!(key_of_one, different);
+    fn the_key_changes_with_all_that_changes_the_answer_and_nothing_else() {
+        let base = LlmConfig::default();
+        let key = |config: &LlmConfig, labels: &[LabelSpec], text| Prompt::new(config, labels).key(text);
+        let first = key(&base, &label("x"), "a");
+        let change = |change: fn(&mut LlmConfig)| {
+            let mut config = base.clone();
+            change(&mut config);
+            key(&config, &label("x"), "a")
+        };
+        let mut keys = vec![
+            first,
+            key(&base, &label("x"), "b"),
+            key(&base, &label("y"), "a"),
+            key(&base, &[], "a"),
+            change(|config| config.base_url.push_str("/other")),
+            change(|config| config.model = "other".to_owned()),
+            change(|config| config.send = Send::Raw),
+            change(|config| config.max_message_chars = 10),
+            change(|config| config.examples_per_label = 0),
+            change(|config| config.max_answer_tokens = 10),
+            change(|config| config.reasoning_effort = "high".to_owned()),
+        ];
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 11);
+        for same in [
+            change(|_| {}),
+            change(|config| config.concurrency = 9),
+            change(|config| config.api_key_env = "OTHER".to_owned()),
+            change(|config| config.limits.cost = Some(1.0)),
+            change(|config| config.cache_days = 1),
+        ] {
+            assert_eq!(first, same);
         }
+    }
+
+    #[test]
+    fn what_is_sent_is_the_key() {
+        let raw = LlmConfig { send: Send::Raw, ..LlmConfig::default() };
+        let [first, second] =
+            ["job 1 failed", "job 2 failed"].map(|text| Subject::new(text.as_bytes(), &raw));
+        assert_eq!(first.template, second.template);
+        let prompt = Prompt::new(&raw, &label("x"));
+        assert_ne!(prompt.key(&first.text), prompt.key(&second.text));
     }
 
     #[test]

@@ -2,15 +2,31 @@
 //!
 //! Better one word too many than one secret: a label rarely hangs on the value behind `password=`.
 
+mod names;
+mod values;
+
 use regex::{Captures, Regex};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What stands for a secret. Letters only, so that masking leaves it as it is.
 pub const REDACTED: &str = "<redacted>";
 
-/// Names whose value is a secret.
-const NAMES: &str = r"(?:password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|api[_. -]?key|access[_. -]?key|private[_. -]?key|secret[_. -]?key|account[_. -]?key|shared[_. -]?key|auth[_. -]?key|signing[_. -]?key|encryption[_. -]?key|credentials?|session[_. -]?id|sessid|jsessionid|phpsessid|signature|sig|otp|cvv|pin)";
+/// Names whose value is a secret if it looks like one, though nothing stands between them.
+const NAMES: &str = r"(?:password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|api[_. -]?key|access[_. -]?key|private[_. -]?key|secret[_. -]?key|credentials?|session[_. -]?id|signature|otp|cvv|pin)";
+
+/// A word that may be a name, or two that are one together.
+static WORD: LazyLock<Regex> = LazyLock::new(|| {
+    let text = r"(?i)\b(?:api|access|private|secret|account|shared|auth|signing|encryption|session|recovery|seed|backup) (?:keys?|id|phrase|words|codes?)\b|[\p{L}\p{N}_][\p{L}\p{N}_.$-]*";
+    Regex::new(text).expect("fixed, and tested")
+});
+
+/// What stands where a secret would, and is none.
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+    let text = r"(?i)^\s*(?:null|none|nil|undefined|true|false|\*+|#|[<\[(](?:redacted|filtered|hidden|masked|removed|none|null|nil)[>\])]|<(?:ip|time|host|uuid|hex|email|id)>)\s*$";
+    Regex::new(text).expect("fixed, and tested")
+});
 
 struct Pattern {
     regex: Regex,
@@ -22,18 +38,18 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     // Group `keep` stays in front of the replacement, and `tail` behind it.
     let always = [
         r"(?s)-----BEGIN [A-Z0-9 ]*(?:PRIVATE KEY|CERTIFICATE|PGP MESSAGE)[A-Z ]*-----.*?(?:-----END [A-Z0-9 ]*-----|$)".to_owned(),
-        r"(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s:/@]*:[^\s@]+|[^\s/?#@]+)(?P<tail>@)".to_owned(),
+        r#"(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s:/@"'<>]*:[^\s"'<>]+?|[^\s/?#@]+)(?P<tail>@[\w.\-\[\]:%]*(?:[^\w.\-\[\]:%@]|$))"#.to_owned(),
+        // user:secret@tcp(host)/db as Go has it, user:secret@host:port, and Oracle's user/secret@db.
+        r#"[^\s"'/:=(]+:\S+(?P<tail>@\w*\()"#.to_owned(),
+        r#"(?P<keep>(?:^|[\s"'=(]))[\w.%+-]+:[^\s/"'][^\s"']*(?P<tail>@[A-Za-z0-9][\w.-]*(?::\d|/))"#.to_owned(),
+        r"(?i)(?P<keep>\b(?:sqlplus|exp|imp|expdp|impdp)\s+(?:-\w+\s+)*)[^\s/]+/\S+".to_owned(),
+        r#"(?i)(?P<keep>\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+|values\s+)?)(?:'(?:[^'\\]|\\.|'')*'?|"(?:[^"\\]|\\.|"")*"?|\\+'[^']*'|\\+"[^"]*"|[^\s;,]+)"#.to_owned(),
+        // A member whose name comes last.
+        format!(r#"(?i)(?P<keep>\\*"val(?:ue)?\\*"\s*:\s*\\*")(?:[^"\\]|\\[^"]|\\")*?(?P<tail>\\*"\s*,\s*\\*"(?:name|key)\\*"\s*:\s*\\*"[\w.-]*{NAMES})"#),
         r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,4}".to_owned(),
         r#"(?i)(?P<keep>\b(?:proxy-)?authorization\\*["']?\s*[:=]\s*\\*["']?)(?:(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\s+)?[^\\"'\s][^\\"'\r\n]*"#.to_owned(),
         r#"(?i)(?P<keep>\b(?:set-)?cookie2?\\*["']?\s*[:=]\s*\\*["']?)[^\\"'\r\n]+"#.to_owned(),
         r"(?i)https?://hooks\.[^\s]+".to_owned(),
-        format!(r"(?i)(?P<keep><(?:\w+:)?{NAMES}\b[^>]*>)[^<]+"),
-        // Quoted values, which may hold spaces; quotes may be escaped, as in JSON within JSON.
-        format!(r#"(?i)(?P<keep>(?:\b|_)[\w.-]*?{NAMES}[\w.]*\\*["']?\s*(?:=>|:=|=|:|\bis\b)\s*\\*")[^"]*"#),
-        format!(r"(?i)(?P<keep>(?:\b|_)[\w.-]*?{NAMES}[\w.]*\\*[\x22']?\s*(?:=>|:=|=|:|\bis\b)\s*\\*')[^']*"),
-        format!(r#"(?i)(?P<keep>(?:\b|_)[\w.-]*?{NAMES}[\w.]*\\*["']?\s*(?:=>|:=|=|:)\s*)[^\s"',;&<>]+"#),
-        format!(r#"(?i)(?P<keep>\b{NAMES}\s+\\*)(?:"[^"]+"|'[^']+')"#),
-        format!(r"(?i)(?P<keep>(?:^|\s)--?[\w-]*{NAMES}[=\s]\s*)[^\s-]\S*"),
         r"(?i)(?P<keep>(?:^|\s)(?:-u|--user|--proxy-user)[=\s]\s*)[^\s:]+:\S+".to_owned(),
         r"(?P<keep>\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b.*?\s-p\s?)[^\s-]\S*".to_owned(),
         // Keys by their makers' prefixes.
@@ -62,6 +78,44 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
 
 /// The text without what looks like a secret.
 pub fn redact(text: &str) -> Cow<'_, str> {
+    let text = by_patterns(text);
+    match by_names(&text) {
+        Some(redacted) => Cow::Owned(redacted),
+        None => text,
+    }
+}
+
+/// Without the values of names that say that they have a secret.
+fn by_names(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(word) = WORD.find_at(text, at) {
+        at = word.end();
+        // A sentence or a flag may end in these.
+        let name = word.as_str().trim_end_matches(['.', '-']);
+        let range = word.start()..word.start() + name.len();
+        let Some(value) = names::kind(name).and_then(|kind| values::value_of(text, range, kind)) else {
+            continue;
+        };
+        at = at.max(value.end);
+        if !is_placeholder(text, &value) && value.start >= copied {
+            out.extend([&text[copied..value.start], REDACTED]);
+            copied = value.end;
+        }
+    }
+    (copied > 0).then(|| out + &text[copied..])
+}
+
+/// Whether a value is none, by itself or with the brackets around it.
+fn is_placeholder(text: &str, value: &Range<usize>) -> bool {
+    let bracketed =
+        text[..value.start].ends_with(['<', '[', '(']) && text[value.end..].starts_with(['>', ']', ')']);
+    PLACEHOLDER.is_match(&text[value.clone()])
+        || bracketed && PLACEHOLDER.is_match(&text[value.start - 1..=value.end])
+}
+
+fn by_patterns(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
     for pattern in PATTERNS.iter() {
         let replaced = pattern.regex.replace_all(&text, |found: &Captures<'_>| {
@@ -84,7 +138,7 @@ fn looks_random(word: &str) -> bool {
     let digit = has(u8::is_ascii_digit);
     let letter = has(u8::is_ascii_alphabetic);
     if word.len() < 24 {
-        let mixed = has(u8::is_ascii_lowercase) && word[1..].bytes().any(|byte| byte.is_ascii_uppercase());
+        let mixed = has(u8::is_ascii_lowercase) && word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
         let symbol = word.bytes().any(|byte| b"!$%^&*+=~?#@".contains(&byte));
         let number = word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit());
         return number || letter && (digit || mixed || symbol);
@@ -113,6 +167,9 @@ fn entropy(word: &str) -> f64 {
         .map(|share| -share * share.log2())
         .sum()
 }
+
+#[cfg(test)]
+mod shapes;
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +226,10 @@ mod tests {
             "https://docs.example.org/path?email=a@b.example",
             "org.apache.hadoop.mapreduce.v2.app.rm.RMContainerAllocator ready",
             "session opened for user root by (uid=0)",
+            "tests passed: 12, shipping: delayed, signal: 9",
+            "max_tokens=512 prompt_tokens: 90",
+            "password=null token: none",
+            "mailto:bob@example.org sent",
         ] {
             assert_eq!(redact(text), text);
         }

@@ -84,7 +84,9 @@ impl Store {
             for item in table.iter()? {
                 let (key, value) = item?;
                 match serde_json::from_slice::<Entry>(value.value()) {
-                    Ok(entry) if entry.time >= oldest => {
+                    Ok(mut entry) if entry.time >= oldest => {
+                        // A clock that was wrong, or a damaged entry.
+                        entry.time = entry.time.min(now());
                         let size = 16 + value.value().len() as u64;
                         bytes += size;
                         kept.push((entry.time, size, key.value()));

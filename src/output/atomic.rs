@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::ZstdWriter;
+use crate::error::usage;
 
 /// Unfinished files of this process, for the signal handler to remove.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -49,7 +50,10 @@ impl AtomicFile {
     pub fn create(path: &Path) -> Result<Self> {
         let ends_in = |wanted: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
         if ["bz2", "xz", "zip"].into_iter().any(ends_in) {
-            crate::usage!("{}: output is written plain, as .gz or as .zst: name it so", path.display());
+            return Err(usage(format!(
+                "{}: output is written plain, as .gz or as .zst: name it so",
+                path.display()
+            )));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Held while the file is made, so that a signal finds it on the list or not made at all.

@@ -1,7 +1,8 @@
 //! Output: whole or not at all.
 //!
-//! A regular file is written beside its final place and renamed over it when every byte is on the disk; whatever
-//! happens before that leaves the old file as it was. Standard output, pipes and devices are written as they are.
+//! A regular file is written beside its final place and renamed over it when every byte is on the disk;
+//! whatever happens before that leaves the old file as it was. Standard output, pipes and devices are written
+//! as they are.
 
 mod atomic;
 mod rejects;
@@ -12,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::error::{StdoutError, usage};
 pub use atomic::{AtomicFile, remove_unfinished};
 pub use rejects::Rejects;
 pub use zstd::ZstdWriter;
@@ -29,13 +31,23 @@ pub enum Output {
 
 /// An open stream; the name is for errors.
 pub struct StreamOutput {
-    name: String,
+    /// Nothing for standard output.
+    name: Option<String>,
     stream: Box<dyn Write + Send>,
 }
 
 impl std::fmt::Debug for StreamOutput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("StreamOutput").field(&self.name).finish()
+    }
+}
+
+impl StreamOutput {
+    fn failure(&self, error: io::Error) -> anyhow::Error {
+        match &self.name {
+            Some(name) => anyhow::Error::new(error).context(name.clone()),
+            None => StdoutError(error).into(),
+        }
     }
 }
 
@@ -46,7 +58,8 @@ impl Output {
     /// When the file cannot be made.
     pub fn create(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path.filter(|path| !is_stdout(path)) else {
-            return Ok(Self::stream(io::stdout(), "standard output"));
+            let stream = StreamOutput { name: None, stream: Box::new(io::stdout()) };
+            return Ok(Self::Stream(stream));
         };
         if is_stderr(path) {
             return Ok(Self::stream(io::stderr(), "standard error"));
@@ -54,7 +67,7 @@ impl Output {
         let target = followed(path);
         match std::fs::metadata(&target) {
             Ok(found) if found.is_dir() => {
-                crate::usage!("{}: is a folder, expected a file to write", path.display())
+                Err(usage(format!("{}: is a folder, expected a file to write", path.display())))
             }
             Ok(found) if !found.is_file() => {
                 let file =
@@ -67,7 +80,7 @@ impl Output {
 
     /// Writes to `stream`, which errors call `name`.
     pub fn stream(stream: impl Write + Send + 'static, name: &str) -> Self {
-        Self::Stream(StreamOutput { name: name.to_owned(), stream: Box::new(stream) })
+        Self::Stream(StreamOutput { name: Some(name.to_owned()), stream: Box::new(stream) })
     }
 
     /// Hands on what is held back.
@@ -76,7 +89,7 @@ impl Output {
     /// When the system refuses; the error names the output.
     pub fn flush(&mut self) -> Result<()> {
         match self {
-            Self::Stream(output) => output.stream.flush().with_context(|| output.name.clone()),
+            Self::Stream(output) => output.stream.flush().map_err(|error| output.failure(error)),
             Self::File(_) | Self::Nothing => Ok(()),
         }
     }
@@ -87,7 +100,7 @@ impl Output {
     /// When the system refuses; the error names the output.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
-            Self::Stream(output) => output.stream.write_all(bytes).with_context(|| output.name.clone()),
+            Self::Stream(output) => output.stream.write_all(bytes).map_err(|error| output.failure(error)),
             Self::File(file) => file.write(bytes),
             Self::Nothing => Ok(()),
         }
@@ -105,13 +118,14 @@ impl Output {
     }
 }
 
-/// Whether `path` is standard output. A shell may have opened it to append to a file, which opening it again by
-/// name would not.
+/// Whether `path` is standard output. A shell may have opened it to append to a file, which opening it again
+/// by name would not.
 pub fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
-/// Whether `path` is standard error. Where that is a file, it has what was said before, and must not be replaced.
+/// Whether `path` is standard error. Where that is a file, it has what was said before, and must not be
+/// replaced.
 pub fn is_stderr(path: &Path) -> bool {
     ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"].iter().any(|name| path == Path::new(name))
 }
@@ -119,7 +133,8 @@ pub fn is_stderr(path: &Path) -> bool {
 /// Links that are followed, as many as Linux does.
 const LINKS: usize = 40;
 
-/// The file that is written when `path` is: a link is followed, also to what is not there yet; the link stays.
+/// The file that is written when `path` is: a link is followed, also to what is not there yet; the link
+/// stays.
 pub fn followed(path: &Path) -> PathBuf {
     if let Ok(found) = std::fs::canonicalize(path) {
         return found;

@@ -43,7 +43,7 @@ impl Rejects {
         let line = &mut self.pending;
         line.extend_from_slice(&quote(self.input.as_bytes(), b','));
         line.extend_from_slice(format!(",{},{},", reject.line, reject.offset).as_bytes());
-        line.extend_from_slice(&quote(reject.reason.as_bytes(), b','));
+        line.extend_from_slice(&quote(reject.reason.to_string().as_bytes(), b','));
         line.push(b',');
         line.extend_from_slice(&quote(record, b','));
         line.push(b'\n');

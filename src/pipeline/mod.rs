@@ -8,13 +8,15 @@
 //! ```
 //!
 //! Real logs repeat, so the coordinator keeps a `table` of the templates it has met; only new ones reach the
-//! encoder, each once. In front of it each thread remembers the `recent` messages it has met word by word. Rows are
-//! worked on in parallel and nobody waits for a lock: the table only changes between two steps, and what is recent is a
-//! thread's own. Memory is bounded: the queues hold a fixed number of chunks, and the table a fixed number of templates.
+//! encoder, each once. In front of it each thread remembers the `recent` messages it has met word by word.
+//! Rows are worked on in parallel and nobody waits for a lock: the table only changes between two steps, and
+//! what is recent is a thread's own. Memory is bounded: the queues hold a fixed number of chunks, and the
+//! table a fixed number of templates.
 
 mod recent;
 mod row;
 mod table;
+mod verdicts;
 mod write;
 
 use anyhow::{Result, anyhow};
@@ -26,19 +28,21 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use crate::cascade::{Cascade, LlmTurn, Path};
+use crate::envelope;
 use crate::input::{Chunk, ChunkReader};
-use crate::llm::{Llm, Ticket};
+use crate::llm::Llm;
 use crate::progress::Progress;
-use crate::record::{Reason, Stage, Verdict};
-use crate::template;
+use crate::template::{self, Template};
+use crate::verdict::{Reason, Stage, Verdict};
 use recent::{Met, Recent};
-pub use row::{EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
+pub use row::{Added, EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
 use table::{Key, KeyMap, Table};
+use verdicts::{Classified, Known, Owed};
 pub use write::{Destination, Tally};
 
-/// How a run works.
+/// What a run may use.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct Resources {
     /// Threads that classify.
     pub threads: usize,
     /// Templates remembered at the least; up to twice as many are held.
@@ -50,40 +54,17 @@ const WRITE_QUEUE: usize = 32;
 /// Texts a thread hands to the encoder at a time.
 const ENCODE_BATCH: usize = 32;
 
-/// Rows of a chunk with their verdicts, on the way to the writer.
-struct Classified {
-    chunk: Chunk,
-    verdicts: Vec<Verdict>,
-    owed: Vec<Owed>,
-}
-
-/// A row that waits for the LLM.
-struct Owed {
-    row: usize,
-    ticket: Option<Ticket>,
-    /// Its verdict if there is no answer.
-    fallback: Verdict,
-}
-
-/// What is known of a template.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    verdict: Verdict,
-    owed: bool,
-    ticket: Option<Ticket>,
-}
-
 /// A run's fixed parts.
 pub struct Pipeline<'a> {
     cascade: &'a Cascade,
     llm: Option<&'a Llm>,
-    settings: Settings,
+    resources: Resources,
 }
 
 impl<'a> Pipeline<'a> {
     /// A pipeline over `cascade`, which asks `llm` where a path leads to it.
-    pub fn new(cascade: &'a Cascade, llm: Option<&'a Llm>, settings: Settings) -> Self {
-        Self { cascade, llm, settings }
+    pub fn new(cascade: &'a Cascade, llm: Option<&'a Llm>, resources: Resources) -> Self {
+        Self { cascade, llm, resources }
     }
 
     /// Classifies everything in `reader` into `output`.
@@ -97,7 +78,7 @@ impl<'a> Pipeline<'a> {
         format: &RowFormat,
         progress: &mut Progress,
     ) -> Result<Tally> {
-        let threads = self.settings.threads.max(1);
+        let threads = self.resources.threads.max(1);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let (to_coordinator, from_reader) = sync_channel(threads * 2);
         let (to_writer, from_coordinator) = sync_channel(WRITE_QUEUE);
@@ -144,13 +125,13 @@ impl<'a> Pipeline<'a> {
         from_reader: &Receiver<Result<Chunk>>,
         to_writer: &SyncSender<Classified>,
     ) -> Result<u64> {
-        let mut table = Table::new(self.settings.table_size);
+        let mut table = Table::new(self.resources.table_size);
         let recent: Vec<Mutex<Recent>> =
             (0..pool.current_num_threads()).map(|_| Mutex::new(Recent::new())).collect();
         let mut templates = 0;
         while let Ok(first) = from_reader.recv() {
             let mut chunks = vec![first?];
-            while chunks.len() < 2 * self.settings.threads.max(1)
+            while chunks.len() < 2 * self.resources.threads.max(1)
                 && let Ok(next) = from_reader.try_recv()
             {
                 chunks.push(next?);
@@ -180,7 +161,7 @@ impl<'a> Pipeline<'a> {
         for (row, record) in chunk.records.iter().enumerate() {
             let source = chunk.field(record.source);
             let message = chunk.field(record.message);
-            let message_key = recent::key(&source, &message);
+            let message_key = recent::key(&source, &message, &chunk.field(record.severity));
             match recent.get(message_key) {
                 Some(Met::Settled(verdict)) => {
                     draft.verdicts.push(verdict);
@@ -196,7 +177,9 @@ impl<'a> Pipeline<'a> {
                 None => {}
             }
             let path = self.cascade.path(&source);
-            let by_rules = if path.rules { self.cascade.by_rules(&source, &message) } else { None };
+            let envelope = envelope::open(&message[..message.len().min(template::READ_BYTES)]);
+            let by_rules =
+                if path.rules { self.cascade.by_rules(&source, &message, &envelope) } else { None };
             if let Some(verdict) = by_rules
                 && path.llm != LlmTurn::First
             {
@@ -204,12 +187,13 @@ impl<'a> Pipeline<'a> {
                 draft.verdicts.push(verdict);
                 continue;
             }
-            template::mask_into(&message, &mut masked);
+            template::mask_into(&envelope.body, &mut masked);
             if masked.is_empty() {
                 draft.verdicts.push(Verdict::unclassified(0.0, Reason::Empty));
                 continue;
             }
-            let key = table::key(&masked, path);
+            let severity = chunk.severity(record, &envelope);
+            let key = table::key(&masked, severity, path);
             recent.put(message_key, Met::Template(key, by_rules));
             draft.verdicts.push(UNSETTLED);
             if let Some(known) = table.get(key) {
@@ -221,7 +205,8 @@ impl<'a> Pipeline<'a> {
                     } else {
                         Vec::new()
                     };
-                    slot.insert(Fresh { path, masked: masked.clone(), message });
+                    let template = Template { text: masked.clone(), severity };
+                    slot.insert(Fresh { path, template, message });
                 }
                 draft.open.push((row, key, by_rules));
             }
@@ -238,17 +223,21 @@ impl<'a> Pipeline<'a> {
                 distinct.entry(*key).or_insert(fresh);
             }
         }
-        let mut templates: Vec<(Key, Path, &str)> =
-            distinct.iter().map(|(key, fresh)| (*key, fresh.path, fresh.masked.as_str())).collect();
-        // Texts of like length together; by content among them, so that questions are asked in a stable order.
-        templates.sort_unstable_by(|a, b| (a.2.len(), a.2, a.0).cmp(&(b.2.len(), b.2, b.0)));
+        let mut templates: Vec<(Key, Path, &Template)> =
+            distinct.iter().map(|(key, fresh)| (*key, fresh.path, &fresh.template)).collect();
+        // Texts of like length together; by content among them, so that questions are asked in a stable
+        // order.
+        templates.sort_unstable_by(|a, b| (a.2.text.len(), a.2, a.0).cmp(&(b.2.text.len(), b.2, b.0)));
         let verdicts: Vec<Vec<Verdict>> = pool.install(|| {
             templates
                 .par_chunks(ENCODE_BATCH)
                 .map(|batch| {
-                    let texts: Vec<&str> =
-                        batch.iter().filter(|(_, path, _)| path.model).map(|&(_, _, text)| text).collect();
-                    let mut answers = self.by_model(&texts)?.into_iter();
+                    let asked: Vec<&Template> = batch
+                        .iter()
+                        .filter(|(_, path, _)| path.model)
+                        .map(|&(_, _, template)| template)
+                        .collect();
+                    let mut answers = self.by_model(&asked)?.into_iter();
                     let missing = || Verdict::unclassified(0.0, Reason::NoStage);
                     Ok(batch
                         .iter()
@@ -273,8 +262,8 @@ impl<'a> Pipeline<'a> {
         Ok(known.collect())
     }
 
-    fn by_model(&self, texts: &[&str]) -> Result<Vec<Verdict>> {
-        if texts.is_empty() { Ok(Vec::new()) } else { self.cascade.by_model(texts) }
+    fn by_model(&self, templates: &[&Template]) -> Result<Vec<Verdict>> {
+        if templates.is_empty() { Ok(Vec::new()) } else { self.cascade.by_model(templates) }
     }
 }
 
@@ -295,7 +284,7 @@ struct Draft {
 /// A template that the table does not have.
 struct Fresh {
     path: Path,
-    masked: String,
+    template: Template,
     /// The first message that has it, where the LLM may be asked: it redacts secrets before it masks.
     message: Vec<u8>,
 }

@@ -1,13 +1,13 @@
-//! The messages that a thread met a moment ago. Real logs repeat themselves word by word, and a message that does needs neither
-//! rules nor masking.
+//! The messages that a thread met a moment ago. Real logs repeat themselves word by word, and a message that
+//! does needs neither rules nor masking.
 //!
-//! A table with one place for each hash: what comes last stays. So it is bounded, needs no clean-up, and costs a
-//! log that never repeats itself no more than a hash and a write for each row.
+//! A table with one place for each hash: what comes last stays. So it is bounded, needs no clean-up, and
+//! costs a log that never repeats itself no more than a hash and a write for each row.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use super::table::Key;
-use crate::record::Verdict;
+use crate::verdict::Verdict;
 
 /// Messages remembered by a thread: few enough for the second-level cache.
 const PLACES: usize = 1 << 12;
@@ -27,9 +27,13 @@ pub struct Recent {
     places: Vec<Option<(Key, Met)>>,
 }
 
-/// The key of a message from `source`: 128 bits, as for templates.
-pub fn key(source: &[u8], message: &[u8]) -> Key {
-    xxh3_128_with_seed(message, xxh3_64(source))
+/// The key of a message from `source` with a severity of its own: 128 bits, as for templates.
+pub fn key(source: &[u8], message: &[u8], severity: &[u8]) -> Key {
+    let seed = xxh3_64(source);
+    xxh3_128_with_seed(
+        message,
+        if severity.is_empty() { seed } else { seed ^ xxh3_64(severity).rotate_left(1) },
+    )
 }
 
 #[allow(clippy::cast_possible_truncation)] // the low bits are meant
@@ -57,17 +61,18 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Reason;
+    use crate::verdict::Reason;
 
     #[test]
     fn a_message_is_found_until_another_takes_its_place() {
         let mut recent = Recent::new();
         let met = Met::Settled(Verdict::unclassified(0.0, Reason::Empty));
-        let first = key(b"app", b"message");
+        let first = key(b"app", b"message", b"");
         assert!(recent.get(first).is_none());
         recent.put(first, met);
         assert!(recent.get(first).is_some());
-        assert!(recent.get(key(b"other app", b"message")).is_none());
+        assert!(recent.get(key(b"app", b"message", b"error")).is_none());
+        assert!(recent.get(key(b"other app", b"message", b"")).is_none());
         let rival = first + PLACES as u128;
         assert!(recent.get(rival).is_none());
         recent.put(rival, met);

@@ -1,15 +1,46 @@
 //! How a row is written: the record as it came, with its label in it.
 
-use anyhow::{Result, bail};
 use std::borrow::Cow;
 
 use crate::cascade::Cascade;
+use crate::envelope;
 use crate::input::open::CsvInput;
-use crate::input::{Chunk, FieldForm, FieldSpan, RecordSpan, csv};
-use crate::record::{Labels, Verdict};
+use crate::input::{Chunk, FieldForm, FieldSpan, InputError, RecordSpan, csv};
+use crate::label::Labels;
+use crate::template::{READ_BYTES, mask};
+use crate::verdict::Verdict;
 
 /// Columns that `--explain` adds.
 pub const EXPLAINED: [&str; 3] = ["label_stage", "label_confidence", "label_reason"];
+
+/// What is added beside the label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Added {
+    /// The severity: `trace`, `debug`, `info`, `warn`, `error` or `fatal`; empty where the record states none.
+    pub severity: bool,
+    /// The template: the masked body (OpenTelemetry's `log.record.template`).
+    pub template: bool,
+    /// Stage, confidence and reason of the label.
+    pub explanation: bool,
+}
+
+impl Added {
+    /// Names of the columns or fields, in order.
+    pub fn names(self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        names.extend(self.severity.then_some("severity"));
+        names.extend(self.template.then_some("template"));
+        names.extend(self.explanation.then_some(EXPLAINED).into_iter().flatten());
+        names
+    }
+}
+
+/// A value that is added to a row.
+enum Value {
+    Text(String),
+    Number(f32),
+    Nothing,
+}
 
 /// What the rows of a run look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,14 +81,14 @@ pub struct RowFormat {
     shape: Shape,
     /// Each label as it is written.
     cells: Vec<Vec<u8>>,
-    explain: bool,
+    added: Added,
 }
 
 impl RowFormat {
-    /// Rows of `shape`; with `explain`, stage, confidence and reason behind the label.
-    pub fn new(labels: &Labels, shape: Shape, explain: bool) -> Self {
+    /// Rows of `shape`, with what is `added` behind the label.
+    pub fn new(labels: &Labels, shape: Shape, added: Added) -> Self {
         let cells = labels.names().iter().map(|name| cell_of(&shape, name)).collect();
-        Self { shape, cells, explain }
+        Self { shape, cells, added }
     }
 
     /// Appends the record with its verdict to `out`.
@@ -73,6 +104,7 @@ impl RowFormat {
         let label = self.cells[usize::from(verdict.label)].as_slice();
         let line = &chunk.data[start..end];
         let terminator = &chunk.data[end..next];
+        let values = self.values(chunk, record, verdict, cascade);
         match &self.shape {
             Shape::Csv { delimiter, newline, overwrite, safe } => {
                 let replaced = overwrite.then_some((record.label, label));
@@ -85,7 +117,7 @@ impl RowFormat {
                     out.push(*delimiter);
                     out.extend_from_slice(label);
                 }
-                self.explain_csv(verdict, cascade, *delimiter, *safe, out);
+                push_cells(&values, *delimiter, *safe, out);
                 out.extend_from_slice(if terminator.is_empty() { newline } else { terminator });
             }
             Shape::Json { label: name } => {
@@ -96,7 +128,7 @@ impl RowFormat {
                 if !there {
                     push_field(name, label, out);
                 }
-                self.explain_json(verdict, cascade, out);
+                push_fields(self.added, &values, out);
                 out.extend_from_slice(&line[close..]);
                 out.extend_from_slice(if terminator.is_empty() { b"\n" } else { terminator });
             }
@@ -104,7 +136,7 @@ impl RowFormat {
                 out.extend_from_slice(&cell(line, b',', *safe));
                 out.push(b',');
                 out.extend_from_slice(label);
-                self.explain_csv(verdict, cascade, b',', *safe, out);
+                push_cells(&values, b',', *safe, out);
                 out.push(b'\n');
             }
             Shape::TextToJson { message, label: name } => {
@@ -113,35 +145,55 @@ impl RowFormat {
                 out.push(b':');
                 out.extend_from_slice(&json(&String::from_utf8_lossy(line)));
                 push_field(name, label, out);
-                self.explain_json(verdict, cascade, out);
+                push_fields(self.added, &values, out);
                 out.extend_from_slice(b"}\n");
             }
         }
     }
 
-    fn explain_csv(
-        &self,
-        verdict: &Verdict,
-        cascade: &Cascade,
-        delimiter: u8,
-        safe: bool,
-        out: &mut Vec<u8>,
-    ) {
-        if self.explain {
-            let confidence = format!("{:.4}", verdict.confidence);
-            for text in [verdict.stage.name(), &confidence, &cascade.explain(verdict)] {
-                out.push(delimiter);
-                out.extend_from_slice(&cell(text.as_bytes(), delimiter, safe));
+    /// The values that are added to a row, in the order of [`Added::names`].
+    fn values(&self, chunk: &Chunk, record: &RecordSpan, verdict: &Verdict, cascade: &Cascade) -> Vec<Value> {
+        let mut values = Vec::new();
+        if self.added.severity || self.added.template {
+            let message = chunk.field(record.message);
+            let envelope = envelope::open(&message[..message.len().min(READ_BYTES)]);
+            if self.added.severity {
+                let severity = chunk.severity(record, &envelope);
+                values.push(severity.map_or(Value::Nothing, |found| Value::Text(found.as_str().to_owned())));
+            }
+            if self.added.template {
+                values.push(Value::Text(mask(&envelope.body)));
             }
         }
+        if self.added.explanation {
+            values.push(Value::Text(verdict.stage.name().to_owned()));
+            values.push(Value::Number(verdict.confidence));
+            values.push(Value::Text(cascade.explain(verdict)));
+        }
+        values
     }
+}
 
-    fn explain_json(&self, verdict: &Verdict, cascade: &Cascade, out: &mut Vec<u8>) {
-        if self.explain {
-            let [stage, confidence, reason] = EXPLAINED;
-            push_field(stage, &json(verdict.stage.name()), out);
-            push_field(confidence, format!("{:.4}", verdict.confidence).as_bytes(), out);
-            push_field(reason, &json(&cascade.explain(verdict)), out);
+fn push_cells(values: &[Value], delimiter: u8, safe: bool, out: &mut Vec<u8>) {
+    for value in values {
+        out.push(delimiter);
+        match value {
+            Value::Text(text) => out.extend_from_slice(&cell(text.as_bytes(), delimiter, safe)),
+            Value::Number(number) => out.extend_from_slice(format!("{number:.4}").as_bytes()),
+            Value::Nothing => {}
+        }
+    }
+}
+
+fn push_fields(added: Added, values: &[Value], out: &mut Vec<u8>) {
+    if values.is_empty() {
+        return;
+    }
+    for (name, value) in added.names().into_iter().zip(values) {
+        match value {
+            Value::Text(text) => push_field(name, &json(text), out),
+            Value::Number(number) => push_field(name, format!("{number:.4}").as_bytes(), out),
+            Value::Nothing => push_field(name, b"null", out),
         }
     }
 }
@@ -223,21 +275,20 @@ fn safe_record(
     }
 }
 
-/// The columns that a CSV gets: the label's unless it is there to be overwritten, and those of `explain`.
+/// The columns that a CSV gets: the label's unless it is there to be overwritten, and what is `added` beside it.
 ///
 /// # Errors
-/// When a column that `explain` adds is there already.
-pub fn new_columns<'a>(input: &CsvInput, label: &'a str, explain: bool) -> Result<Vec<&'a str>> {
+/// When a column that is added is there already.
+pub fn new_columns<'a>(input: &CsvInput, label: &'a str, added: Added) -> Result<Vec<&'a str>, InputError> {
     let mut new = Vec::new();
     if input.layout.label.is_none() {
         new.push(label);
     }
-    if explain {
-        if let Some(taken) = EXPLAINED.iter().find(|column| input.names.iter().any(|name| name == *column)) {
-            bail!("there is a column {taken:?} already: --explain would add another");
-        }
-        new.extend(EXPLAINED);
+    let names = added.names();
+    if let Some(taken) = names.iter().find(|column| input.names.iter().any(|name| name == *column)) {
+        return Err(InputError::AddedColumnExists { column: taken });
     }
+    new.extend(names);
     Ok(new)
 }
 

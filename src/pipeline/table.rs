@@ -1,26 +1,28 @@
 //! What the pipeline remembers of templates: bounded, and right when full.
 //!
-//! Two generations: new entries go to the young one; when that is full it becomes the old one, and the old one is
-//! dropped. A template dropped and met again is simply classified again.
+//! Two generations: new entries go to the young one; when that is full it becomes the old one, and the old
+//! one is dropped. A template dropped and met again is simply classified again.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::Known;
+use super::verdicts::Known;
 use crate::cascade::Path;
+use crate::envelope::Severity;
 
-/// 128 bits of hash stand for a template and its path: two templates of a run share one with a probability under
-/// 1e-24 for a million of them.
+/// 128 bits of hash stand for a template and its path: two templates of a run share one with a probability
+/// under 1e-24 for a million of them.
 pub type Key = u128;
 
 /// A map whose keys are hashes already.
 pub type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 
 /// The key of a template that takes `path`.
-pub fn key(template: &str, path: Path) -> Key {
-    let seed = u64::from(path.rules) | u64::from(path.model) << 1 | (path.llm as u64) << 2;
-    xxh3_128_with_seed(template.as_bytes(), seed)
+pub fn key(text: &str, severity: Option<Severity>, path: Path) -> Key {
+    let severity = severity.map_or(0, |severity| 1 + severity as u64);
+    let seed = u64::from(path.rules) | u64::from(path.model) << 1 | (path.llm as u64) << 2 | severity << 8;
+    xxh3_128_with_seed(text.as_bytes(), seed)
 }
 
 /// Takes the low half of a [`Key`] as its hash.
@@ -77,7 +79,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Reason, Verdict};
+    use crate::verdict::{Reason, Verdict};
 
     #[test]
     fn a_full_table_forgets_the_oldest_and_stays_bounded() {

@@ -1,15 +1,15 @@
 //! The writer's side: rows with their labels, in order, and the count of them.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::row::RowFormat;
-use super::{Classified, Owed};
+use super::verdicts::{Classified, Owed};
 use crate::cascade::Cascade;
 use crate::input::Chunk;
-use crate::llm::{Answer, Llm};
+use crate::llm::{Answer, Llm, NoAnswer};
 use crate::output::{Output, Rejects};
 use crate::progress::Progress;
-use crate::record::{Reason, Stage, Verdict};
+use crate::verdict::{Reason, Stage, Verdict};
 
 /// Where a run's rows go.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub(super) fn write_chunk(
             if let Answer::Failed(reason) = answer {
                 if llm.is_required() {
                     let why = llm.report().first_failure.unwrap_or_else(|| reason.name().to_owned());
-                    bail!("the LLM did not answer ({why}), and --on-llm-error fail ends the run then");
+                    return Err(NoAnswer { why }.into());
                 }
                 tally.unanswered_rows += 1;
                 tally.unanswered[reason as usize] += 1;

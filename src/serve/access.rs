@@ -1,7 +1,7 @@
 //! One line on stderr for each request, and its number.
 //!
-//! Only what the server itself knows is written: no query, no header, no word of a body or of an error, which may
-//! quote the body.
+//! Only what the server itself knows is written: no query, no header, no word of a body or of an error, which
+//! may quote the body.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State as Extract};
@@ -15,17 +15,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
-use super::state::State;
-use crate::commands::tell;
-
-/// How access lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
+use super::randomness::random_hex;
+use super::settings::LogFormat;
+use super::state::ServerState;
+use crate::console::tell;
 
 /// The client's address.
 #[derive(Debug, Clone, Copy)]
@@ -35,9 +28,9 @@ pub struct Peer(pub SocketAddr);
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Numbers the request, and writes its line when its answer has been sent or dropped.
-pub async fn log(Extract(state): Extract<Arc<State>>, request: Request, next: Next) -> Response {
+pub async fn log(Extract(state): Extract<Arc<ServerState>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
-    let id = super::jobs::random_hex::<8>();
+    let id = random_hex::<8>();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string()).unwrap_or_default();
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("other", |path| path.as_str()).to_owned();
@@ -48,7 +41,7 @@ pub async fn log(Extract(state): Extract<Arc<State>>, request: Request, next: Ne
         response.headers_mut().insert(REQUEST_ID.clone(), value);
     }
     let status = response.status().as_u16();
-    state.metrics.request(&route, status);
+    state.counters.request(&route, status);
     let line = Line { state, id, peer, method, path, status, start, bytes: 0, complete: false };
     response.map(|body| Body::new(Logged { body, line }))
 }
@@ -59,7 +52,7 @@ fn printable(path: &str) -> String {
 }
 
 struct Line {
-    state: Arc<State>,
+    state: Arc<ServerState>,
     id: String,
     peer: String,
     method: String,
@@ -85,7 +78,8 @@ impl Drop for Line {
             LogFormat::Json => {
                 let line = serde_json::json!({
                     "time": time.to_string(), "id": id, "client": peer, "method": method, "path": path,
-                    "status": status, "bytes": bytes, "seconds": (seconds * 1e6).round() / 1e6, "complete": complete,
+                    "status": status, "bytes": bytes, "seconds": (seconds * 1e6).round() / 1e6,
+                    "complete": complete,
                 });
                 tell(&format!("{line}\n"));
             }

@@ -10,14 +10,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::engine::{Format, Options};
+use super::engine::QueryOptions;
 use super::problem::Problem;
 use super::spool::{Begun, SpoolReader, spool};
-use super::state::State;
+use super::state::ServerState;
 use super::upload::{TRICKLE, Upload, content_type};
+use crate::session::Format;
 
 /// The format that the content type names; sets the delimiter it implies.
-pub fn format_of(request: &Request, options: &mut Options) -> Result<Format, Problem> {
+pub fn format_of(request: &Request, options: &mut QueryOptions) -> Result<Format, Problem> {
     match content_type(request).as_str() {
         "text/csv" | "multipart/form-data" => Ok(Format::Csv),
         "text/tab-separated-values" => {
@@ -34,7 +35,7 @@ pub fn format_of(request: &Request, options: &mut Options) -> Result<Format, Pro
 }
 
 /// The options in a query.
-pub fn options(query: Result<Query<Options>, QueryRejection>) -> Result<Options, Problem> {
+pub fn options(query: Result<Query<QueryOptions>, QueryRejection>) -> Result<QueryOptions, Problem> {
     let Query(options) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
     options.delimiter().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok(options)
@@ -42,8 +43,8 @@ pub fn options(query: Result<Query<Options>, QueryRejection>) -> Result<Options,
 
 /// Classifies the body.
 pub async fn classify(
-    Extract(state): Extract<Arc<State>>,
-    query: Result<Query<Options>, QueryRejection>,
+    Extract(state): Extract<Arc<ServerState>>,
+    query: Result<Query<QueryOptions>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let mut options = options(query)?;
@@ -59,7 +60,7 @@ pub async fn classify(
             finisher.opened(&opened);
             engine.classify(opened, Box::new(output), "the response")
         });
-        worker.metrics.classified(result.as_ref().ok(), start.elapsed());
+        worker.counters.classified(result.as_ref().ok(), start.elapsed());
         drop(permit);
         finisher.finish(result);
     });
@@ -83,7 +84,7 @@ async fn answer(reader: SpoolReader, format: Format, patience: Patience) -> Resu
         Ok(Some((bytes, (reader, patience))))
     }));
     let kind = match format {
-        Format::Csv => "text/csv; charset=utf-8",
+        Format::Csv | Format::Text => "text/csv; charset=utf-8",
         Format::Ndjson => "application/x-ndjson",
     };
     let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();

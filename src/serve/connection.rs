@@ -1,7 +1,7 @@
 //! Connections: accepted up to a number, timed in every state, ended in good order.
 //!
-//! A client that is slow costs a socket and nothing else: the head has a deadline, an idle connection too, bodies
-//! are timed where they are read ([`super::upload`]), and an answer that nobody takes is dropped.
+//! A client that is slow costs a socket and nothing else: the head has a deadline, an idle connection too,
+//! bodies are timed where they are read ([`super::upload`]), and an answer that nobody takes is dropped.
 
 use anyhow::Result;
 use axum::Router;
@@ -26,10 +26,11 @@ use tower::ServiceExt;
 
 use super::access::Peer;
 use super::router::router;
-use super::state::State;
-use crate::commands::tell;
+use super::state::ServerState;
+use crate::console::tell;
 
-/// How long an answer given before the request was read whole may take to reach a client that is still sending.
+/// How long an answer given before the request was read whole may take to reach a client that is still
+/// sending.
 const LINGER: Duration = Duration::from_secs(2);
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 64 << 10;
@@ -38,13 +39,13 @@ const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Serves `listener` until a signal comes, then finishes what runs.
-pub async fn serve(listener: TcpListener, state: Arc<State>) -> Result<()> {
+pub async fn serve(listener: TcpListener, state: Arc<ServerState>) -> Result<()> {
     let address = listener.local_addr()?;
     tell(&format!("logclass: serving on http://{address} (Ctrl-C ends it)\n"));
     let router = router(&state);
     let limit = state.settings.connections;
     let places = Arc::new(Semaphore::new(limit));
-    tokio::spawn(super::jobs::expire(Arc::clone(&state)));
+    tokio::spawn(expire(Arc::clone(&state)));
     let mut signal = std::pin::pin!(signal());
     loop {
         let accepted = tokio::select! {
@@ -77,8 +78,17 @@ pub async fn serve(listener: TcpListener, state: Arc<State>) -> Result<()> {
     Ok(())
 }
 
+/// Forgets jobs whose time is over, for as long as the server runs.
+async fn expire(state: Arc<ServerState>) {
+    let lifetime = state.settings.job_lifetime;
+    loop {
+        sleep((lifetime / 4).clamp(Duration::from_millis(100), Duration::from_secs(10))).await;
+        state.jobs.expire(lifetime);
+    }
+}
+
 /// One connection, from its first request to its last.
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, state: &State) {
+async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, state: &ServerState) {
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(state.settings.timeout));
@@ -110,8 +120,8 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, state: &S
     }
 }
 
-/// Closes so that the answer arrives: a socket closed with bytes unread resets the connection, and a client that is
-/// still sending would see that instead of the answer.
+/// Closes so that the answer arrives: a socket closed with bytes unread resets the connection, and a client
+/// that is still sending would see that instead of the answer.
 async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
     if stream.shutdown().await.is_err() {
         return;

@@ -6,40 +6,30 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
 
 use crate::cascade::Cascade;
 use crate::config::Config;
-use crate::input::decode::{Bytes, decode};
-use crate::input::open::{ColumnNames, open_csv, open_lines};
-use crate::input::{ChunkReader, JsonLayout, Limits, LineLayout};
+use crate::input::decode::Bytes;
+use crate::input::open::ColumnNames;
+use crate::input::{Limits, Multiline};
 use crate::llm::{Llm, LlmConfig, Report};
 use crate::output::Output;
-use crate::pipeline::{
-    Destination, EXPLAINED, Pipeline, RowFormat, Settings, Shape, Tally, header, new_columns,
-};
+use crate::pipeline::{Added, Destination, Resources, Tally};
 use crate::progress::Progress;
-use crate::record::Stage;
+use crate::session::{Format, Opened, Options, OutputFormat, Session};
+use crate::template::Template;
+use crate::verdict::Stage;
 
-/// Bytes of a request that are worked on at a time. Smaller than on the command line, because several requests
-/// share the memory.
+/// Bytes of a request that are worked on at a time. Smaller than on the command line, because several
+/// requests share the memory.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Templates a request remembers at the least.
 const TABLE_SIZE: usize = 50_000;
 
-/// What a body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// CSV, or a form that holds one.
-    Csv,
-    /// A JSON object a line.
-    Ndjson,
-}
-
 /// What a client may choose; also the query of a request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Options {
+pub struct QueryOptions {
     /// Add stage, confidence and reason.
     pub explain: bool,
     /// Column of the source.
@@ -56,7 +46,7 @@ pub struct Options {
     pub delimiter: Option<String>,
 }
 
-impl Options {
+impl QueryOptions {
     /// The byte between fields; nothing when the header is to tell.
     ///
     /// # Errors
@@ -67,38 +57,6 @@ impl Options {
             Some(b"tab" | b"\\t" | b"\t") => Ok(Some(b'\t')),
             Some([byte]) if byte.is_ascii_graphic() && *byte != b'"' => Ok(Some(*byte)),
             Some(_) => bail!("delimiter: expected one ASCII character, or `tab`"),
-        }
-    }
-}
-
-/// An input whose beginning was read and found to be in order.
-pub struct Opened {
-    reader: ChunkReader<Bytes>,
-    /// What the output begins with.
-    head: Vec<u8>,
-    shape: Shape,
-    /// Byte between the fields of a CSV.
-    pub delimiter: Option<u8>,
-    explain: bool,
-    llm: Option<Arc<Llm>>,
-}
-
-impl Opened {
-    /// What makes the classification end early where it waits for an LLM.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(self.llm.clone())
-    }
-}
-
-/// Tells a classification that nobody waits for it any more.
-#[derive(Debug)]
-pub struct Stopper(Option<Arc<Llm>>);
-
-impl Stopper {
-    /// Tells it.
-    pub fn stop(&self) {
-        if let Some(llm) = &self.0 {
-            llm.withdraw();
         }
     }
 }
@@ -129,15 +87,13 @@ pub struct Counts {
     pub unanswered_rows: u64,
 }
 
-/// Cascade, columns and LLM, ready for any number of requests.
+/// A session with the columns that requests have unless they say otherwise, ready for any number of them.
 #[derive(Debug)]
 pub struct Engine {
     columns: ColumnNames,
-    /// One for all requests, so that they share its budget.
-    llm: Option<Llm>,
     bounds: Bounds,
-    plain: Cascade,
-    explaining: Cascade,
+    /// Its LLM is one for all requests, so that they share its budget.
+    session: Session,
 }
 
 impl Engine {
@@ -152,10 +108,10 @@ impl Engine {
         llm: Option<&LlmConfig>,
         bounds: Bounds,
     ) -> Result<Self> {
-        let labels = || crate::commands::label_specs(config, cascade.labels());
+        let labels = || cascade.label_specs(config);
         let llm = llm.map(|llm| Llm::standing(llm, labels())).transpose()?;
-        let explaining = cascade.clone().explaining(true);
-        Ok(Self { columns, llm, bounds, plain: cascade, explaining })
+        let resources = Resources { threads: bounds.threads, table_size: TABLE_SIZE };
+        Ok(Self { columns, bounds, session: Session::new(cascade, llm, resources) })
     }
 
     /// Loads the encoder, so that the first request does not wait for it and a broken one shows at once.
@@ -163,18 +119,19 @@ impl Engine {
     /// # Errors
     /// When it cannot be loaded.
     pub fn warm_up(&self) -> Result<()> {
-        self.plain.by_model(&["warm up"]).map(drop)
+        self.session.cascade().by_model(&[&Template::of(b"warm up")]).map(drop)
     }
 
     /// What the server tells of its model: labels, encoder, program that trained it.
     pub fn describe(&self) -> Description {
-        let info = &self.plain.head().info;
+        let cascade = self.session.cascade();
+        let info = &cascade.head().info;
         Description {
             model: format!("{} labels, {} templates", info.labels.len(), info.training.templates),
             encoder: info.encoder.clone(),
             encoder_sha256: info.encoder_sha256.clone(),
-            llm: self.llm.is_some(),
-            labels: self.plain.labels().names().to_vec(),
+            llm: self.session.has_llm(),
+            labels: cascade.labels().names().to_vec(),
             source_column: self.columns.source.clone(),
             message_column: self.columns.message.clone(),
             label_column: self.columns.label.clone(),
@@ -182,11 +139,12 @@ impl Engine {
     }
 
     /// The columns of a request.
-    pub fn columns(&self, options: &Options) -> ColumnNames {
+    pub fn columns(&self, options: &QueryOptions) -> ColumnNames {
         let source = options.source_column.clone().or_else(|| self.columns.source.clone());
         ColumnNames {
             source: source.filter(|_| !options.no_source),
             message: options.message_column.clone().unwrap_or_else(|| self.columns.message.clone()),
+            severity: None,
             label: options.label_column.clone().unwrap_or_else(|| self.columns.label.clone()),
             overwrite: options.overwrite,
             no_header: false,
@@ -197,36 +155,21 @@ impl Engine {
     ///
     /// # Errors
     /// What the command line would say of the same file.
-    pub fn open(&self, input: Bytes, format: Format, options: &Options) -> Result<Opened> {
-        let columns = self.columns(options);
-        let explain = options.explain;
+    pub fn open(&self, input: Bytes, format: Format, query: &QueryOptions) -> Result<Opened> {
         let limits =
             Limits { chunk_bytes: CHUNK_BYTES, record_bytes: self.bounds.record_bytes, ..Limits::default() };
-        let llm = self.llm.as_ref().map(|llm| Arc::new(llm.for_request()));
-        let input = decode(input, self.bounds.decompressed_bytes)?.bytes;
-        match format {
-            Format::Csv => {
-                let input = open_csv(input, options.delimiter()?, &columns, limits)?;
-                let delimiter = input.layout.delimiter;
-                let new = new_columns(&input, &columns.label, explain)?;
-                let head = header(&input.header, &new, delimiter, input.newline, false);
-                let overwrite = input.layout.label.is_some();
-                let shape = Shape::Csv { delimiter, newline: input.newline, overwrite, safe: false };
-                Ok(Opened { reader: input.reader, head, shape, delimiter: Some(delimiter), explain, llm })
-            }
-            Format::Ndjson => {
-                let shape = Shape::Json { label: columns.label.clone() };
-                let layout = JsonLayout {
-                    message: columns.message,
-                    source: columns.source,
-                    label: columns.label,
-                    overwrite: columns.overwrite,
-                    added: if explain { &EXPLAINED } else { &[] },
-                };
-                let (reader, mark) = open_lines(input, LineLayout::Json(layout), limits)?;
-                Ok(Opened { reader, head: mark.to_vec(), shape, delimiter: None, explain, llm })
-            }
-        }
+        let options = Options {
+            format,
+            text_output: OutputFormat::default(),
+            columns: self.columns(query),
+            delimiter: query.delimiter()?,
+            added: Added { explanation: query.explain, ..Added::default() },
+            multiline: Multiline::Auto,
+            csv_safe: false,
+            limits,
+            decompressed_bytes: self.bounds.decompressed_bytes,
+        };
+        self.session.for_request().open(input, &options)
     }
 
     /// Classifies what was opened into `output`, which errors call `name`.
@@ -234,24 +177,15 @@ impl Engine {
     /// # Errors
     /// What the command line would say of the same file.
     pub fn classify(&self, opened: Opened, output: Box<dyn Write + Send>, name: &str) -> Result<Counts> {
-        let cascade = if opened.explain { &self.explaining } else { &self.plain };
         let mut destination: Destination<'_> = Output::stream(output, name).into();
-        destination.output.write(&opened.head)?;
-        let format = RowFormat::new(cascade.labels(), opened.shape, opened.explain);
-        let settings = Settings { threads: self.bounds.threads, table_size: TABLE_SIZE };
-        let tally = Pipeline::new(cascade, opened.llm.as_deref(), settings).run(
-            opened.reader,
-            &mut destination,
-            &format,
-            &mut Progress::new(None, true),
-        )?;
+        let tally = opened.run(&mut destination, &mut Progress::new(None, true))?;
         destination.output.finish()?;
-        Ok(counts(&tally, cascade))
+        Ok(counts(&tally, self.session.cascade()))
     }
 
     /// What the LLM did since the start, if there is one.
     pub fn llm_report(&self) -> Option<Report> {
-        self.llm.as_ref().map(Llm::report)
+        self.session.llm_report()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who is served: Host and Origin against other sites' pages, a token against other people.
 //!
-//! A page elsewhere can make a browser send requests here in two ways. Across sites it sends its `Origin`, which
-//! is not ours. By DNS rebinding it calls us by its own name, which `Host` shows. Neither gets past the door.
+//! A page elsewhere can make a browser send requests here in two ways. Across sites it sends its `Origin`,
+//! which is not ours. By DNS rebinding it calls us by its own name, which `Host` shows. Neither gets past the
+//! door.
 
 use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -12,22 +13,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-use super::Settings;
 use super::problem::Problem;
-use super::state::State;
+use super::settings::ServerSettings;
+use super::state::ServerState;
 
 /// Paths that need no token: the page itself, so that it can ask for one, and what a load balancer asks.
 const OPEN: [&str; 6] = ["/", "/app.css", "/app.js", "/file.js", "/icon.svg", "/health"];
 
 /// Lets a request through, or refuses it.
-pub async fn check(Extract(state): Extract<Arc<State>>, request: Request, next: Next) -> Response {
+pub async fn check(Extract(state): Extract<Arc<ServerState>>, request: Request, next: Next) -> Response {
     if let Err(problem) = admit(&state, &request) {
         return problem.into_response();
     }
     next.run(request).await
 }
 
-fn admit(state: &State, request: &Request) -> Result<(), Problem> {
+fn admit(state: &ServerState, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     let host =
         host_of(request).ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "the request names no host"))?;
@@ -65,9 +66,9 @@ fn name_of(host: &str) -> &str {
     }
 }
 
-/// Rebinding needs a name, so an address is as good as `localhost`. Where a token is asked for, a page that came in
-/// under a strange name does not have it, so any name will do unless names were given.
-fn knows(settings: &Settings, name: &str) -> bool {
+/// Rebinding needs a name, so an address is as good as `localhost`. Where a token is asked for, a page that
+/// came in under a strange name does not have it, so any name will do unless names were given.
+fn knows(settings: &ServerSettings, name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<IpAddr>().is_ok()
         || settings.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))

@@ -1,12 +1,15 @@
-//! `GET /health`: what runs here, and for how long.
+//! `GET /health` and `GET /metrics`: what runs here, for how long, and what it did.
 
 use axum::Json;
 use axum::extract::State as Extract;
+use axum::http::header;
+use axum::response::IntoResponse;
 use serde::Serialize;
 use std::sync::Arc;
 
+use super::counters::Gauges;
 use super::engine::Description;
-use super::state::State;
+use super::state::ServerState;
 use crate::llm::Unanswered;
 
 /// The answer.
@@ -28,7 +31,7 @@ pub struct Health {
 }
 
 /// Tells what runs.
-pub async fn health(Extract(state): Extract<Arc<State>>) -> Json<Health> {
+pub async fn health(Extract(state): Extract<Arc<ServerState>>) -> Json<Health> {
     let settings = &state.settings;
     let status = if *state.ending.borrow() { "ending" } else { "ok" };
     Json(Health {
@@ -37,10 +40,17 @@ pub async fn health(Extract(state): Extract<Arc<State>>) -> Json<Health> {
         engine: state.engine.describe(),
         llm_off: state.engine.llm_report().and_then(|llm| llm.off).map(Unanswered::name),
         uptime_seconds: state.started.elapsed().as_secs(),
-        running: settings.concurrency - state.permits.available_permits(),
+        running: state.running(),
         max_concurrent: settings.concurrency,
         max_body_bytes: settings.body_bytes,
         token_required: settings.token.is_some(),
         job_minutes: settings.job_lifetime.as_secs() / 60,
     })
+}
+
+/// Tells the counts.
+pub async fn metrics(Extract(state): Extract<Arc<ServerState>>) -> impl IntoResponse {
+    let gauges = Gauges { running: state.running(), jobs: state.jobs.len(), uptime: state.started.elapsed() };
+    let page = state.counters.page(&gauges, state.engine.llm_report().as_ref());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
 }

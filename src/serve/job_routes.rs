@@ -19,21 +19,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::classify::{Patience, format_of, options};
-use super::engine::{Engine, Format, Options};
+use super::engine::{Engine, QueryOptions};
 use super::job_view::{Collector, view};
 use super::jobs::JobReader;
 use super::jobs::{Finished, Job, Phase, SharedFile, SharedReader};
 use super::problem::Problem;
 use super::safe_cells;
-use super::state::{DOWNLOADS, State};
+use super::state::{DOWNLOADS, ServerState};
 use super::upload::Upload;
+use crate::session::Format;
 
 /// Time between two words on a job's progress.
 const PACE: Duration = Duration::from_millis(200);
 
 /// Ends a job whose upload is dropped before it is complete.
 struct Unfinished<'a> {
-    state: &'a State,
+    state: &'a ServerState,
     job: Option<Arc<Job>>,
 }
 
@@ -47,8 +48,8 @@ impl Drop for Unfinished<'_> {
 
 /// Takes an upload and starts on it.
 pub async fn create(
-    Extract(state): Extract<Arc<State>>,
-    query: Result<Query<Options>, QueryRejection>,
+    Extract(state): Extract<Arc<ServerState>>,
+    query: Result<Query<QueryOptions>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let mut options = options(query)?;
@@ -71,7 +72,7 @@ pub async fn create(
         file.rewind()?;
         // Says at once what is wrong with the header.
         let opened = engine.open(Box::new(file.try_clone()?), Format::Csv, &uploaded.options)?;
-        let _ = uploaded.delimiter.set(opened.delimiter.unwrap_or(b','));
+        let _ = uploaded.delimiter.set(opened.delimiter().unwrap_or(b','));
         file.rewind()?;
         Ok::<_, anyhow::Error>((file, bytes))
     });
@@ -89,7 +90,7 @@ fn lost() -> Problem {
 }
 
 /// Classifies a job's file when there is a place.
-async fn work(state: Arc<State>, job: Arc<Job>, file: File) {
+async fn work(state: Arc<ServerState>, job: Arc<Job>, file: File) {
     let Ok(permit) = Arc::clone(&state.permits).acquire_owned().await else { return };
     if job.phase.borrow().is_final() {
         return;
@@ -105,7 +106,7 @@ async fn work(state: Arc<State>, job: Arc<Job>, file: File) {
     let result = result.await;
     let counts =
         result.as_ref().ok().and_then(|result| result.as_ref().ok()).map(|finished| &finished.counts);
-    state.metrics.classified(counts, start.elapsed());
+    state.counters.classified(counts, start.elapsed());
     job.enter(match result {
         Ok(Ok(finished)) => Phase::Done(Arc::new(finished)),
         Ok(Err(error)) => Phase::Failed(Problem::of(&error)),
@@ -116,7 +117,7 @@ async fn work(state: Arc<State>, job: Arc<Job>, file: File) {
 fn run(engine: &Engine, job: &Arc<Job>, file: File, start: Instant) -> anyhow::Result<Finished> {
     let opened = engine.open(Box::new(JobReader::new(file, Arc::clone(job))), Format::Csv, &job.options)?;
     job.begin(opened.stopper());
-    let delimiter = opened.delimiter.unwrap_or(b',');
+    let delimiter = opened.delimiter().unwrap_or(b',');
     let columns = engine.columns(&job.options);
     let names = [columns.source, Some(columns.message), Some(columns.label)];
     let collector = Collector::new(tempfile::tempfile()?, delimiter, names, Arc::clone(job));
@@ -125,7 +126,7 @@ fn run(engine: &Engine, job: &Arc<Job>, file: File, start: Instant) -> anyhow::R
     Ok(Finished { counts, samples, file: SharedFile::new(file), delimiter, time: start.elapsed() })
 }
 
-fn find(state: &State, id: &str) -> Result<Arc<Job>, Problem> {
+fn find(state: &ServerState, id: &str) -> Result<Arc<Job>, Problem> {
     state.jobs.get(id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "there is no such job: it has expired, or never was")
     })
@@ -133,7 +134,7 @@ fn find(state: &State, id: &str) -> Result<Arc<Job>, Problem> {
 
 /// Tells how far a job is, and shows its result.
 pub async fn show(
-    Extract(state): Extract<Arc<State>>,
+    Extract(state): Extract<Arc<ServerState>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     Ok(Json(view(&*find(&state, &id)?, true)))
@@ -141,7 +142,7 @@ pub async fn show(
 
 /// Ends and forgets a job.
 pub async fn remove(
-    Extract(state): Extract<Arc<State>>,
+    Extract(state): Extract<Arc<ServerState>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     find(&state, &id)?;
@@ -151,7 +152,7 @@ pub async fn remove(
 
 /// Tells how far a job is again and again, until it is final or the server ends.
 pub async fn events(
-    Extract(state): Extract<Arc<State>>,
+    Extract(state): Extract<Arc<ServerState>>,
     Path(id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let job = find(&state, &id)?;
@@ -184,7 +185,7 @@ pub struct Download {
 
 /// The result as a file for spreadsheets.
 pub async fn result(
-    Extract(state): Extract<Arc<State>>,
+    Extract(state): Extract<Arc<ServerState>>,
     Path(id): Path<String>,
     query: Result<Query<Download>, QueryRejection>,
 ) -> Result<Response, Problem> {

@@ -1,9 +1,8 @@
 //! What the page shows of a job: how far it is, and, when it is done, rows worth a look.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::atomic::Ordering;
@@ -12,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::classify::delimiter_name;
 use super::jobs::{Job, Phase};
 use super::rows::Rows;
-use crate::template;
+use super::samples::{Row, Samples};
+use crate::template::Template;
 
 /// First rows shown.
 const FIRST: usize = 100;
@@ -24,27 +24,6 @@ const LABELS: usize = 100;
 const UNCERTAIN: usize = 30;
 /// Characters shown of a cell.
 const CELL: usize = 400;
-
-/// A row as the page shows it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Row {
-    #[serde(rename = "row")]
-    number: u64,
-    source: String,
-    message: String,
-    label: String,
-    stage: String,
-    confidence: f64,
-    reason: String,
-}
-
-/// Rows worth a look; their number does not depend on the file's.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Samples {
-    first: Vec<Row>,
-    by_label: BTreeMap<String, Vec<Row>>,
-    uncertain: Vec<Row>,
-}
 
 #[derive(Debug, Default)]
 struct Places {
@@ -148,7 +127,7 @@ impl Gather {
             confidence,
             reason: shown(reason),
         };
-        let template = is_uncertain.then(|| template::mask(&cells[places.message]));
+        let template = is_uncertain.then(|| Template::of(&cells[places.message]).text);
         if is_first {
             self.samples.first.push(row.clone());
         }

@@ -1,7 +1,7 @@
 //! Jobs: uploads of the page, classified in the background and kept for a while.
 //!
-//! Upload and result are nameless temporary files: nothing on the disk has a name that a client gave, and nothing
-//! outlives the process. A job's number is its secret; whoever has it may see the result.
+//! Upload and result are nameless temporary files: nothing on the disk has a name that a client gave, and
+//! nothing outlives the process. A job's number is its secret; whoever has it may see the result.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
-use super::engine::{Counts, Options, Stopper};
-use super::job_view::Samples;
+use super::engine::{Counts, QueryOptions};
 use super::problem::Problem;
-use super::state::State;
+use super::randomness::random_hex;
+use super::samples::Samples;
 use super::upload::UploadError;
+use crate::session::Stopper;
 
 /// How far a job is.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ pub struct Job {
     /// Opens its result to a browser's download, which can send no token.
     pub key: String,
     /// What the client chose.
-    pub options: Options,
+    pub options: QueryOptions,
     /// Byte between the fields, when the header has been read.
     pub delimiter: OnceLock<u8>,
     /// Bytes of the upload.
@@ -154,7 +155,7 @@ impl Jobs {
     }
 
     /// A new job. When all places are taken, the job that ended first makes room.
-    pub fn open(&self, options: Options) -> Result<Arc<Job>, Problem> {
+    pub fn open(&self, options: QueryOptions) -> Result<Arc<Job>, Problem> {
         let mut jobs = self.lock();
         if jobs.len() >= self.most {
             let ended = jobs.values().filter(|job| job.phase.borrow().is_final());
@@ -191,6 +192,11 @@ impl Jobs {
         job.inspect(|job| job.cancel()).is_some()
     }
 
+    /// Forgets those that ended at least `lifetime` ago.
+    pub fn expire(&self, lifetime: Duration) {
+        self.lock().retain(|_, job| !job.phase.borrow().is_final() || job.age() < lifetime);
+    }
+
     /// Whether `path` is a job's result and `query` has its key.
     pub fn opens(&self, path: &str, query: &str) -> bool {
         let id = path.strip_prefix("/api/jobs/").and_then(|rest| rest.strip_suffix("/result"));
@@ -200,35 +206,6 @@ impl Jobs {
             _ => false,
         }
     }
-}
-
-/// Forgets jobs whose time is over, for as long as the server runs.
-pub async fn expire(state: Arc<State>) {
-    let lifetime = state.settings.job_lifetime;
-    loop {
-        tokio::time::sleep((lifetime / 4).clamp(Duration::from_millis(100), Duration::from_secs(10))).await;
-        state.jobs.lock().retain(|_, job| !job.phase.borrow().is_final() || job.age() < lifetime);
-    }
-}
-
-/// `BYTES` bytes of the system's randomness.
-///
-/// # Errors
-/// When the system has none.
-pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], getrandom::Error> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The same in letters.
-pub fn random_hex<const BYTES: usize>() -> String {
-    use std::fmt::Write;
-    let bytes = random::<BYTES>().expect("the server began, so there is randomness");
-    bytes.iter().fold(String::with_capacity(2 * BYTES), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A file that several may read at once, each at its own place.

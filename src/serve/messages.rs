@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::time::timeout;
 
-use super::engine::{Counts, Engine, Format, Options};
+use super::engine::{Counts, Engine, QueryOptions};
 use super::problem::Problem;
 use super::rows::Rows;
-use super::state::State;
+use super::state::ServerState;
 use super::upload::UploadError;
 use crate::input::csv::quote;
+use crate::session::Format;
 
 /// Messages in one request.
 const MOST: usize = 1_000;
@@ -63,18 +64,17 @@ pub struct Answers {
 
 /// Classifies the messages.
 pub async fn messages(
-    Extract(state): Extract<Arc<State>>,
+    Extract(state): Extract<Arc<ServerState>>,
     request: Request,
 ) -> Result<Json<Answers>, Problem> {
     let limit = state.settings.timeout;
-    let question = timeout(limit, Json::from_request(request, &())).await.map_err(|_| {
-        let slow = UploadError::Slow(limit);
-        Problem::new(slow.status(), slow.to_string())
-    })?;
+    let question = timeout(limit, Json::from_request(request, &())).await;
+    let question = question.map_err(|_| UploadError::Slow(limit))?;
     let Json(question) = question.map_err(|error: JsonRejection| {
         let detail = match error.status() {
             StatusCode::UNPROCESSABLE_ENTITY => {
-                "expected {\"message\": TEXT, \"source\": TEXT} or {\"messages\": [..]} of such; source may be left out"
+                "expected {\"message\": TEXT, \"source\": TEXT} or {\"messages\": [..]} of such; source may \
+                 be left out"
                     .to_owned()
             }
             _ => error.body_text(),
@@ -94,7 +94,7 @@ pub async fn messages(
     let classified = tokio::task::spawn_blocking(move || {
         let start = Instant::now();
         let result = classify(&worker.engine, &messages);
-        worker.metrics.classified(result.as_ref().ok().map(|(_, counts)| counts), start.elapsed());
+        worker.counters.classified(result.as_ref().ok().map(|(_, counts)| counts), start.elapsed());
         drop(permit);
         result
     });
@@ -113,13 +113,13 @@ fn classify(engine: &Engine, messages: &[Message]) -> anyhow::Result<(Vec<Answer
         file.extend_from_slice(&quote(message.message.as_bytes(), b','));
         file.push(b'\n');
     }
-    let options = Options {
+    let options = QueryOptions {
         explain: true,
         source_column: Some("source".to_owned()),
         message_column: Some("log_message".to_owned()),
         label_column: Some("target_label".to_owned()),
         delimiter: Some(",".to_owned()),
-        ..Options::default()
+        ..QueryOptions::default()
     };
     let answers = Collected::default();
     let opened = engine.open(Box::new(Cursor::new(file)), Format::Csv, &options)?;

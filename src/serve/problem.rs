@@ -5,19 +5,26 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::upload::UploadError;
+use crate::error::{find, one_line};
+use crate::input::InputError;
+use crate::llm::NoAnswer;
 
 /// An answer that is an error.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
+    /// Line of the file that is meant.
+    line: Option<u64>,
+    /// Parameters of the query that help.
+    parameters: Vec<&'static str>,
     retry_after: Option<u32>,
 }
 
 impl Problem {
     /// `status`, and what is wrong.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after: None }
+        Self { status, detail: detail.into(), line: None, parameters: Vec::new(), retry_after: None }
     }
 
     /// The client may try again in a while.
@@ -25,26 +32,27 @@ impl Problem {
         Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
-    /// What stopped a classification.
+    /// What stopped a classification: the client's upload or its file, the LLM, or else ourselves.
     pub fn of(error: &anyhow::Error) -> Self {
-        if let Some(upload) = UploadError::find(error) {
-            return Self::new(upload.status(), upload.to_string());
+        if let Some(upload) = find::<UploadError>(error) {
+            return upload.clone().into();
         }
-        let internal = error.chain().any(|cause| {
-            cause.is::<crate::error::UsageError>()
-                || cause
-                    .downcast_ref::<std::io::Error>()
-                    .is_some_and(|io| io.kind() != std::io::ErrorKind::InvalidData)
-        });
-        let detail = crate::error::one_line(error);
-        if detail.starts_with("the LLM did not answer") {
+        let detail = one_line(error);
+        if let Some(input) = find::<InputError>(error) {
+            let status = match input {
+                InputError::Oversize { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            let parameters = input.flags().iter().filter_map(|flag| parameter(flag)).collect();
+            return Self { line: input.line(), parameters, ..Self::new(status, detail) };
+        }
+        let status = if find::<NoAnswer>(error).is_some() {
             // With `on_error = "fail"`: neither the client's fault nor ours.
-            Self::new(StatusCode::BAD_GATEWAY, detail)
-        } else if internal {
-            Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            StatusCode::BAD_GATEWAY
         } else {
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        }
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        Self::new(status, detail)
     }
 
     /// The body, as JSON.
@@ -54,12 +62,11 @@ impl Problem {
         members.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
         members.insert("status".to_owned(), self.status.as_u16().into());
         members.insert("detail".to_owned(), self.detail.clone().into());
-        if let Some(line) = line_in(&self.detail) {
+        if let Some(line) = self.line {
             members.insert("line".to_owned(), line.into());
         }
-        let parameters = parameters_in(&self.detail);
-        if !parameters.is_empty() {
-            members.insert("parameters".to_owned(), parameters.into());
+        if !self.parameters.is_empty() {
+            members.insert("parameters".to_owned(), self.parameters.clone().into());
         }
         members.into()
     }
@@ -80,39 +87,60 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The line that an error names.
-fn line_in(detail: &str) -> Option<u64> {
-    let rest = &detail[detail.find("line ")? + 5..];
-    let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
-    rest[..digits].parse().ok()
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        Self::new(error.status(), error.to_string())
+    }
 }
 
-/// The command line's flags that an error names, as the query parameters that do the same.
-fn parameters_in(detail: &str) -> Vec<String> {
-    const KNOWN: [&str; 5] = ["source_column", "no_source", "message_column", "label_column", "overwrite"];
-    detail
-        .split("--")
-        .skip(1)
-        .map(|rest| {
-            let end = rest.find(|letter: char| !letter.is_ascii_lowercase() && letter != '-');
-            rest[..end.unwrap_or(rest.len())].replace('-', "_")
-        })
-        .filter(|name| KNOWN.contains(&name.as_str()))
-        .collect()
+/// The parameter of a query that does what a flag of the command line does, where there is one.
+fn parameter(flag: &str) -> Option<&'static str> {
+    match flag {
+        "source-column" => Some("source_column"),
+        "no-source" => Some("no_source"),
+        "message-column" => Some("message_column"),
+        "label-column" => Some("label_column"),
+        "overwrite" => Some("overwrite"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::{Column, RecordError};
+    use anyhow::Context;
+
+    fn problem(error: impl Into<anyhow::Error>) -> Value {
+        let error = Err::<(), _>(error.into()).context("export.csv").unwrap_err();
+        Problem::of(&error).json()
+    }
 
     #[test]
-    fn a_problem_names_the_line_and_the_parameters() {
-        let problem = Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "line 7 (byte 90): 3 fields; see --source-column (or --no-source) or --max-record-bytes",
-        );
-        let json = problem.json();
-        assert_eq!(json["line"], 7);
+    fn line_and_parameters_come_from_the_error_whatever_the_file_says() {
+        let wanted = "line 99 --overwrite".to_owned();
+        let missing =
+            |there| InputError::MissingColumn { column: Column::Source, wanted: wanted.clone(), there };
+        let json = problem(missing(vec!["line 7 --label-column".to_owned()]));
+        assert_eq!(json["status"], 422);
+        assert_eq!(json.get("line"), None);
         assert_eq!(json["parameters"], serde_json::json!(["source_column", "no_source"]));
+        let error = RecordError::Ragged { fields: 3, expected: 2 };
+        let json = problem(InputError::Record { line: 7, offset: 90, error });
+        assert_eq!(json["line"], 7);
+        assert_eq!(json.get("parameters"), None);
+        let detail = json["detail"].as_str().unwrap();
+        assert!(detail.starts_with("export.csv: line 7 (byte 90): 3 fields, header has 2"), "{detail}");
+    }
+
+    #[test]
+    fn the_status_says_whose_fault_it_is() {
+        let status = |error: anyhow::Error| problem(error)["status"].clone();
+        let damaged = InputError::Damaged("corrupt deflate stream".to_owned());
+        assert_eq!(status(std::io::Error::other(damaged).into()), 422);
+        assert_eq!(status(std::io::Error::other(InputError::Oversize { limit: 1 }).into()), 413);
+        assert_eq!(status(std::io::Error::other(UploadError::Broken).into()), 400);
+        assert_eq!(status(NoAnswer { why: "timeout".to_owned() }.into()), 502);
+        assert_eq!(status(std::io::Error::from(std::io::ErrorKind::StorageFull).into()), 500);
     }
 }

@@ -11,8 +11,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::problem::Problem;
-use super::state::State;
-use super::{access, asset, classify, guard, health, job_routes, messages, metrics};
+use super::state::ServerState;
+use super::{access, asset, classify, guard, health, job_routes, messages};
 
 /// Longest JSON body, in bytes.
 const JSON_BYTES: usize = 4 << 20;
@@ -33,7 +33,7 @@ const SAFE: [(HeaderName, &str); 7] = [
 ];
 
 /// Every route of the server.
-pub fn router(state: &Arc<State>) -> Router {
+pub fn router(state: &Arc<ServerState>) -> Router {
     let mut router = Router::new()
         .route("/", get(asset::page))
         .route("/app.css", get(asset::style))
@@ -42,7 +42,7 @@ pub fn router(state: &Arc<State>) -> Router {
         .route("/icon.svg", get(asset::icon))
         .route("/api/openapi.json", get(asset::openapi))
         .route("/health", get(health::health))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", get(health::metrics))
         .route("/classify", post(classify::classify))
         .route("/classify/message", post(messages::messages).layer(DefaultBodyLimit::max(JSON_BYTES)))
         .route("/api/jobs", post(job_routes::create))

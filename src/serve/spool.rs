@@ -1,8 +1,8 @@
 //! From the engine's writer to a response's body.
 //!
-//! Many clients send all of a request before they read any of its answer. A queue that only blocks would hold such
-//! a client, and itself, for ever; so while the upload goes on, what does not fit into memory waits in a nameless
-//! temporary file, and once the upload is complete the engine waits for the client instead.
+//! Many clients send all of a request before they read any of its answer. A queue that only blocks would hold
+//! such a client, and itself, for ever; so while the upload goes on, what does not fit into memory waits in a
+//! nameless temporary file, and once the upload is complete the engine waits for the client instead.
 
 use anyhow::Result;
 use axum::body::Bytes;
@@ -13,17 +13,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-use super::engine::{Counts, Opened, Stopper};
+use super::engine::Counts;
+use crate::session::{Opened, Stopper};
 
 /// Bytes held in memory.
 const MEMORY: usize = 4 << 20;
-/// Bytes written before an answer begins. Whatever goes wrong until then is still told with a status of its own.
+/// Bytes written before an answer begins. Whatever goes wrong until then is still told with a status of its
+/// own.
 const HEAD_START: usize = 1 << 20;
 /// Bytes read back from the file at a time.
 const PIECE: usize = 256 << 10;
 
+/// What was written and not yet sent, and how the work stands.
 #[derive(Default)]
-struct State {
+struct Spool {
     memory: VecDeque<Bytes>,
     held: usize,
     written: usize,
@@ -38,7 +41,7 @@ struct State {
 
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    spool: Mutex<Spool>,
     room: Condvar,
     news: Notify,
     /// The upload is complete, so the client is free to read.
@@ -46,8 +49,8 @@ struct Shared {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Spool> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn finish(&self, outcome: Result<Counts, Arc<anyhow::Error>>) {
@@ -90,25 +93,25 @@ impl<R: Read> Read for Watched<R> {
 
 impl Write for SpoolWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.0.lock();
+        let mut spool = self.0.lock();
         loop {
-            if state.abandoned {
+            if spool.abandoned {
                 return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client is gone"));
             }
-            let spilled = state.file_written > state.file_read;
-            if !spilled && state.held + bytes.len() <= MEMORY.max(bytes.len()) {
-                state.held += bytes.len();
-                state.memory.push_back(Bytes::copy_from_slice(bytes));
+            let spilled = spool.file_written > spool.file_read;
+            if !spilled && spool.held + bytes.len() <= MEMORY.max(bytes.len()) {
+                spool.held += bytes.len();
+                spool.memory.push_back(Bytes::copy_from_slice(bytes));
                 break;
             }
             if !self.0.received.load(Ordering::Acquire) {
-                spill(&mut state, bytes)?;
+                spill(&mut spool, bytes)?;
                 break;
             }
-            state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            spool = self.0.room.wait(spool).unwrap_or_else(PoisonError::into_inner);
         }
-        state.written += bytes.len();
-        drop(state);
+        spool.written += bytes.len();
+        drop(spool);
         self.0.news.notify_one();
         Ok(bytes.len())
     }
@@ -118,28 +121,28 @@ impl Write for SpoolWriter {
     }
 }
 
-fn spill(state: &mut State, bytes: &[u8]) -> io::Result<()> {
-    let at = state.file_written;
-    if state.file.is_none() {
-        state.file = Some(tempfile::tempfile()?);
+fn spill(spool: &mut Spool, bytes: &[u8]) -> io::Result<()> {
+    let at = spool.file_written;
+    if spool.file.is_none() {
+        spool.file = Some(tempfile::tempfile()?);
     }
-    if let Some(file) = &mut state.file {
+    if let Some(file) = &mut spool.file {
         file.seek(SeekFrom::Start(at))?;
         file.write_all(bytes)?;
     }
-    state.file_written += bytes.len() as u64;
+    spool.file_written += bytes.len() as u64;
     Ok(())
 }
 
 impl Finisher {
     /// What the beginning of the upload told of it.
     pub fn opened(&self, opened: &Opened) {
-        let mut state = self.0.lock();
+        let mut spool = self.0.lock();
         let stopper = opened.stopper();
-        if state.abandoned {
+        if spool.abandoned {
             stopper.stop();
         }
-        (state.delimiter, state.stopper) = (opened.delimiter, Some(stopper));
+        (spool.delimiter, spool.stopper) = (opened.delimiter(), Some(stopper));
     }
 
     /// The work's outcome.
@@ -179,12 +182,12 @@ impl SpoolReader {
     pub async fn begin(&self) -> Result<Begun, Arc<anyhow::Error>> {
         loop {
             {
-                let state = self.0.lock();
-                let begun = |counts| Ok(Begun { counts, delimiter: state.delimiter });
-                match &state.outcome {
+                let spool = self.0.lock();
+                let begun = |counts| Ok(Begun { counts, delimiter: spool.delimiter });
+                match &spool.outcome {
                     Some(Ok(counts)) => return begun(Some(counts.clone())),
                     Some(Err(error)) => return Err(Arc::clone(error)),
-                    None if state.written >= HEAD_START => return begun(None),
+                    None if spool.written >= HEAD_START => return begun(None),
                     None => {}
                 }
             }
@@ -208,17 +211,17 @@ impl SpoolReader {
     }
 
     fn take(&self) -> io::Result<Taken> {
-        let mut state = self.0.lock();
-        if let Some(bytes) = state.memory.pop_front() {
-            state.held -= bytes.len();
-            drop(state);
+        let mut spool = self.0.lock();
+        if let Some(bytes) = spool.memory.pop_front() {
+            spool.held -= bytes.len();
+            drop(spool);
             self.0.room.notify_all();
             return Ok(Taken::Bytes(bytes));
         }
-        if state.file_written > state.file_read {
+        if spool.file_written > spool.file_read {
             return Ok(Taken::InFile);
         }
-        match &state.outcome {
+        match &spool.outcome {
             Some(Ok(_)) => Ok(Taken::End),
             Some(Err(error)) => Err(io::Error::other(crate::error::one_line(error))),
             None => Ok(Taken::Nothing),
@@ -228,17 +231,17 @@ impl SpoolReader {
     async fn read_back(&self) -> io::Result<Bytes> {
         let shared = Arc::clone(&self.0);
         let read = tokio::task::spawn_blocking(move || {
-            let mut state = shared.lock();
-            let (at, waiting) = (state.file_read, state.file_written - state.file_read);
+            let mut spool = shared.lock();
+            let (at, waiting) = (spool.file_read, spool.file_written - spool.file_read);
             let mut bytes = vec![0; usize::try_from(waiting).unwrap_or(PIECE).min(PIECE)];
-            if let Some(file) = &mut state.file {
+            if let Some(file) = &mut spool.file {
                 file.seek(SeekFrom::Start(at))?;
                 file.read_exact(&mut bytes)?;
             }
-            state.file_read += bytes.len() as u64;
-            if state.file_read == state.file_written {
-                (state.file_read, state.file_written) = (0, 0);
-                if let Some(file) = &state.file {
+            spool.file_read += bytes.len() as u64;
+            if spool.file_read == spool.file_written {
+                (spool.file_read, spool.file_written) = (0, 0);
+                if let Some(file) = &spool.file {
                     file.set_len(0)?;
                 }
                 shared.room.notify_all();
@@ -251,12 +254,12 @@ impl SpoolReader {
 
 impl Drop for SpoolReader {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.abandoned = true;
-        if let Some(stopper) = state.stopper.take() {
+        let mut spool = self.0.lock();
+        spool.abandoned = true;
+        if let Some(stopper) = spool.stopper.take() {
             stopper.stop();
         }
-        drop(state);
+        drop(spool);
         self.0.room.notify_all();
     }
 }

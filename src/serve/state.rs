@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::Settings;
+use super::counters::Counters;
 use super::engine::Engine;
 use super::jobs::Jobs;
-use super::metrics::Metrics;
 use super::problem::Problem;
+use super::settings::ServerSettings;
 use super::upload::BodyLimits;
 
 /// Results downloaded at once.
@@ -16,9 +16,9 @@ pub const DOWNLOADS: usize = 32;
 
 /// Shared by all requests.
 #[derive(Debug)]
-pub struct State {
+pub struct ServerState {
     /// How the server runs.
-    pub settings: Settings,
+    pub settings: ServerSettings,
     /// What classifies.
     pub engine: Arc<Engine>,
     /// One for each file that may be classified at the same time.
@@ -28,21 +28,21 @@ pub struct State {
     /// Uploads of the page.
     pub jobs: Jobs,
     /// Counts since the start.
-    pub metrics: Metrics,
+    pub counters: Counters,
     /// When the server started.
     pub started: Instant,
     /// Becomes true when the server is told to end.
     pub ending: watch::Sender<bool>,
 }
 
-impl State {
+impl ServerState {
     /// The state of a server that has served nothing yet.
-    pub fn new(settings: Settings, engine: Engine) -> Arc<Self> {
+    pub fn new(settings: ServerSettings, engine: Engine) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(settings.concurrency)),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             jobs: Jobs::new(settings.jobs),
-            metrics: Metrics::default(),
+            counters: Counters::default(),
             started: Instant::now(),
             ending: watch::Sender::new(false),
             engine: Arc::new(engine),
@@ -53,12 +53,17 @@ impl State {
     /// Leave to classify, or a refusal at once.
     pub fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
-            self.metrics.refused();
+            self.counters.refused();
             Problem::busy(format!(
                 "{} files are being classified already (--max-concurrent sets the limit): try again",
                 self.settings.concurrency
             ))
         })
+    }
+
+    /// Files being classified.
+    pub fn running(&self) -> usize {
+        self.settings.concurrency - self.permits.available_permits()
     }
 
     /// What a body may take.

@@ -1,59 +1,39 @@
 //! From a request's body to the engine's reader, through a bounded queue.
 //!
-//! The body is counted and timed as it comes: too much, silence and a trickle end it, whoever waits for it. A body
-//! that breaks off is an error for the reader, never the end of the file.
+//! The body is counted and timed as it comes: too much, silence and a trickle end it, whoever waits for it. A
+//! body that breaks off is an error for the reader, never the end of the file.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
-use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::problem::Problem;
-
 /// Why a body was not taken to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UploadError {
     /// Longer than this many bytes.
+    #[error("the upload is larger than {0} bytes (--max-body-bytes sets the limit)")]
     TooLarge(u64),
     /// It came too slowly.
+    #[error("the upload came too slowly: {} seconds without progress", .0.as_secs())]
     Slow(Duration),
     /// It broke off.
+    #[error("the upload broke off before its end")]
     Broken,
     /// It is no form, or a form without a file.
+    #[error("{0}: send the file as the form field `file`, as `curl -F file=@x.csv` does")]
     NoFile(String),
     /// The client took it back.
+    #[error("cancelled")]
     Cancelled,
 }
-
-impl fmt::Display for UploadError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge(limit) => {
-                write!(formatter, "the upload is larger than {limit} bytes (--max-body-bytes sets the limit)")
-            }
-            Self::Slow(limit) => {
-                write!(formatter, "the upload came too slowly: {} seconds without progress", limit.as_secs())
-            }
-            Self::Broken => formatter.write_str("the upload broke off before its end"),
-            Self::NoFile(why) => {
-                write!(
-                    formatter,
-                    "{why}: send the file as the form field `file`, as `curl -F file=@x.csv` does"
-                )
-            }
-            Self::Cancelled => formatter.write_str("cancelled"),
-        }
-    }
-}
-
-impl std::error::Error for UploadError {}
 
 impl UploadError {
     /// The status that a client gets for it.
@@ -63,14 +43,6 @@ impl UploadError {
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::NoFile(_) | Self::Cancelled => StatusCode::BAD_REQUEST,
         }
-    }
-
-    /// The upload's failure among the causes of `error`.
-    pub fn find(error: &anyhow::Error) -> Option<&Self> {
-        error.chain().find_map(|cause| {
-            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            inner.and_then(|inner| inner.downcast_ref()).or_else(|| cause.downcast_ref())
-        })
     }
 }
 
@@ -120,8 +92,8 @@ pub struct BodyLimits {
 
 /// Bytes a second below which a body is a trickle.
 pub const TRICKLE: u64 = 1 << 10;
-/// Bytes of a form that may come without being a field's content. Its reader holds what stands before a boundary or
-/// in a field's head in memory, however long it is.
+/// Bytes of a form that may come without being a field's content. Its reader holds what stands before a
+/// boundary or in a field's head in memory, however long it is.
 const FORM_BYTES: u64 = 16 << 20;
 
 /// A body, as a file or as a form that holds one.
@@ -142,25 +114,23 @@ impl Upload {
     ///
     /// # Errors
     /// When its length is said to be too much, or the form has no boundary.
-    pub async fn of(request: Request, limits: BodyLimits) -> Result<Self, Problem> {
+    pub async fn of(request: Request, limits: BodyLimits) -> Result<Self, UploadError> {
         let kind = content_type(&request);
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        // A form's own lines are not counted to the file; a form that says more than that is too large for sure.
+        // A form's own lines are not counted to the file; a form that says more than that is too large for
+        // sure.
         let room = if kind == "multipart/form-data" { 64 << 10 } else { 0 };
         if length
             .and_then(|length| length.parse::<u64>().ok())
             .is_some_and(|length| length > limits.bytes + room)
         {
-            let error = UploadError::TooLarge(limits.bytes);
-            return Err(Problem::new(error.status(), error.to_string()));
+            return Err(UploadError::TooLarge(limits.bytes));
         }
         let source = if kind == "multipart/form-data" {
             let idle = Arc::new(AtomicU64::new(0));
             let request = counted(request, Arc::clone(&idle));
-            let form = Multipart::from_request(request, &()).await.map_err(|error| {
-                let error = UploadError::NoFile(error.body_text());
-                Problem::new(error.status(), error.to_string())
-            })?;
+            let form = Multipart::from_request(request, &()).await;
+            let form = form.map_err(|error| UploadError::NoFile(error.body_text()))?;
             Source::Form(Box::new(form), idle)
         } else {
             Source::Plain(Body::into_data_stream(request.into_body()))
@@ -254,7 +224,8 @@ pub fn content_type(request: &Request) -> String {
     value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
-/// Counts and times a body. Only the time spent waiting for the client counts, not that in which it waits for us.
+/// Counts and times a body. Only the time spent waiting for the client counts, not that in which it waits for
+/// us.
 struct Meter<'a> {
     limits: BodyLimits,
     taken: &'a mut u64,

@@ -1,6 +1,6 @@
 //! Recognisers of addresses: of machines on a network, and of people.
 
-use super::scan::{byte, digits, goes_on, is_word};
+use super::bytes::{byte, digits, goes_on, is_word};
 
 /// Six pairs of hexadecimal digits joined by `separator`.
 pub(super) fn hardware_address(bytes: &[u8], start: usize, separator: u8) -> Option<usize> {
@@ -144,8 +144,8 @@ const SECOND_LEVEL: [&[u8]; 7] = [b"com", b"co", b"net", b"org", b"edu", b"gov",
 const SOURCE_FILES: [&[u8]; 12] =
     [b"py", b"rs", b"pl", b"sh", b"md", b"cc", b"ps", b"so", b"js", b"go", b"ts", b"kt"];
 
-/// `db3.example.com:5432`, `mail.example.org`, `shop.co.uk`: a name on the network with the port behind it. A name of two parts
-/// alone (`java.net`) is one only behind `=` or `//`.
+/// `db3.example.com:5432`, `mail.example.org`, `shop.co.uk`: a name on the network with the port behind it. A
+/// name of two parts alone (`java.net`) is one only behind `=` or `//`.
 pub(super) fn host(bytes: &[u8], start: usize) -> Option<usize> {
     let before = start.checked_sub(1).map_or(b' ', |index| bytes[index]);
     if matches!(before, b'.' | b'-' | b'_' | b'#' | b'>' | b'@' | b'\\') {

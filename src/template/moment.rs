@@ -1,6 +1,6 @@
 //! Recognisers of dates and times, in the shapes that logs write them.
 
-use super::scan::{byte, digits, is_word};
+use super::bytes::{byte, digits, is_word};
 
 const MONTHS: [&[u8; 3]; 12] =
     [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];

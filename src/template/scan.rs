@@ -1,37 +1,13 @@
-//! The masking scanner: the loop over words, and the recognisers of numbers and identifiers; those of addresses and of
-//! times have their own files.
+//! The masking scanner: the loop over words, and the recognisers of numbers and identifiers; those of
+//! addresses and of times have their own files.
 //!
-//! Every recogniser takes the text's bytes and a position at the start of a word and returns the position behind
-//! what it recognised. All look at ASCII only, so every cut falls on a character boundary.
+//! Every recogniser takes the text's bytes and a position at the start of a word and returns the position
+//! behind what it recognised. All look at ASCII only, so every cut falls on a character boundary.
 
 use super::address::{hardware_address, host, ipv4, ipv6, mail};
+use super::bytes::{CLASSES, Class, byte, digits, follows_word, goes_on, word};
 use super::moment::moment;
-
-/// What a byte is to the scanner.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Letter,
-    Digit,
-    Space,
-    Other,
-}
-
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[allow(clippy::cast_possible_truncation)] // below 256
-        let value = byte as u8;
-        classes[byte] = match value {
-            b'0'..=b'9' => Class::Digit,
-            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
-            0..=b' ' | 0x7f => Class::Space,
-            _ => Class::Other,
-        };
-        byte += 1;
-    }
-    classes
-};
+use super::number::{Written, is_class, written};
 
 /// Masks `text` into `out` (cleared first), at most `limit` bytes of it.
 pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
@@ -78,8 +54,11 @@ pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
                     variable(bytes, position, word_end, has_digit, &mut no_mail_before)
                 {
                     out.push_str(&text[copied..position]);
-                    drop_sign(out, placeholder);
-                    out.push_str(placeholder);
+                    if placeholder == "#" {
+                        push_number(&text[position..end], bytes, position, out);
+                    } else {
+                        out.push_str(placeholder);
+                    }
                     position = end;
                     copied = end;
                 } else if has_digit {
@@ -123,61 +102,27 @@ fn cut(out: &mut String, limit: usize) {
     }
 }
 
-/// The byte at `position`, 0 behind the end.
-pub(super) fn byte(bytes: &[u8], position: usize) -> u8 {
-    bytes.get(position).copied().unwrap_or(0)
-}
-
-pub(super) fn is_word(byte: u8) -> bool {
-    matches!(CLASSES[usize::from(byte)], Class::Letter | Class::Digit)
-}
-
-/// Whether a word, or what stands for one in a template, ends at `position`.
-fn follows_word(bytes: &[u8], position: usize) -> bool {
-    position > 0 && (is_word(bytes[position - 1]) || matches!(bytes[position - 1], b'#' | b'>'))
-}
-
-/// Whether a word, or what stands for one in a template, begins with `byte`.
-pub(super) fn goes_on(byte: u8) -> bool {
-    is_word(byte) || matches!(byte, b'#' | b'<')
-}
-
-/// End of the run of letters and digits at `start`, and whether it holds a digit.
-fn word(bytes: &[u8], start: usize) -> (usize, bool) {
-    let mut end = start;
-    let mut has_digit = false;
-    while end < bytes.len() {
-        match CLASSES[usize::from(bytes[end])] {
-            Class::Letter => {}
-            Class::Digit => has_digit = true,
-            _ => break,
+/// Appends the number at `start`, masked unless it decides what the message means. A minus or plus that
+/// belongs to a masked number goes with it; behind a word it is a hyphen.
+fn push_number(digits: &str, bytes: &[u8], start: usize, out: &mut String) {
+    match written(out, bytes, start, start + digits.len()) {
+        Written::Kept => out.push_str(digits),
+        Written::Class(class) => out.push_str(class),
+        Written::Signed => out.push('#'),
+        Written::Masked => {
+            if out.ends_with(['-', '+']) {
+                let before = out.len().checked_sub(2).map_or(b' ', |index| out.as_bytes()[index]);
+                if matches!(before, b' ' | b'(' | b'[' | b'=' | b':' | b',' | b'_') {
+                    out.pop();
+                }
+            }
+            out.push('#');
         }
-        end += 1;
-    }
-    (end, has_digit)
-}
-
-/// End of the run of digits at `start`.
-pub(super) fn digits(bytes: &[u8], start: usize) -> usize {
-    let mut end = start;
-    while byte(bytes, end).is_ascii_digit() {
-        end += 1;
-    }
-    end
-}
-
-/// A minus or plus that belongs to the number just masked goes with it; behind a word it is a hyphen.
-fn drop_sign(out: &mut String, placeholder: &str) {
-    if placeholder != "#" || !out.ends_with(['-', '+']) {
-        return;
-    }
-    let before = out.len().checked_sub(2).map_or(b' ', |index| out.as_bytes()[index]);
-    if matches!(before, b' ' | b'(' | b'[' | b'=' | b':' | b',' | b'_') {
-        out.pop();
     }
 }
 
-/// What stands at the word `start..word_end`, if it is one of the variable parts: its end and its placeholder.
+/// What stands at the word `start..word_end`, if it is one of the variable parts: its end and its
+/// placeholder.
 fn variable(
     bytes: &[u8],
     start: usize,
@@ -249,20 +194,22 @@ fn variable(
     None
 }
 
-/// Letters and digits in three or more turns with three digits or more, or two digits in a short word: how keys
-/// and generated names look, and how `node12`, `96259MB` and `sha256sum` do not.
+/// Letters and digits in three or more turns with three digits or more, or two digits in a short word: how
+/// keys and generated names look, and how `node12`, `96259MB` and `sha256sum` do not.
 fn looks_random(text: &[u8]) -> bool {
     let turns = text.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
     let count = text.iter().filter(|byte| byte.is_ascii_digit()).count();
     text.len() >= 5 && turns >= 3 && count >= 2
 }
 
-/// Copies the word with its runs of digits masked; returns where the copy ended, which a decimal can put behind
-/// the word. Digits inside a short word (`k8s`, `p2p`) are part of a name and stay.
+/// Copies the word with its runs of digits masked; returns where the copy ended, which a decimal can put
+/// behind the word. Digits inside a short word (`k8s`, `p2p`) are part of a name and stay.
 fn mask_digits(text: &str, start: usize, word_end: usize, out: &mut String) -> usize {
     let bytes = text.as_bytes();
     let word = &bytes[start..word_end];
-    if word.len() <= 4 && word[0].is_ascii_alphabetic() && word[word.len() - 1].is_ascii_alphabetic() {
+    if is_class(word)
+        || word.len() <= 4 && word[0].is_ascii_alphabetic() && word[word.len() - 1].is_ascii_alphabetic()
+    {
         out.push_str(&text[start..word_end]);
         return word_end;
     }

@@ -1,4 +1,4 @@
-//! Multinomial logistic regression with L2 regularisation and balanced classes, to convergence.
+//! Multinomial logistic regression with L2 regularisation and weighted classes, to convergence.
 
 use rayon::prelude::*;
 
@@ -13,10 +13,10 @@ pub struct Features<'a> {
     pub vectors: &'a [f32],
     /// Floats per sample.
     pub width: usize,
-    /// The n-grams of each sample.
-    pub ngrams: &'a [SparseVector],
-    /// Number of n-gram buckets.
-    pub buckets: usize,
+    /// What else each sample has: its n-grams and its severity.
+    pub sparse: &'a [SparseVector],
+    /// Number of different sparse features.
+    pub sparse_rows: usize,
 }
 
 impl Features<'_> {
@@ -35,19 +35,24 @@ impl Features<'_> {
         sums.into_iter().map(|sum| narrow(sum / count)).collect()
     }
 
-    /// Rows of the weight matrix: floats, buckets and the bias.
+    /// Rows of the weight matrix: floats, sparse features and the bias.
     pub fn rows(&self) -> usize {
-        self.width + self.buckets + 1
+        self.width + self.sparse_rows + 1
     }
 
     /// The logits of a sample, into `logits`.
     pub fn logits_into(&self, sample: usize, weights: &[f64], logits: &mut [f64]) {
+        self.logits_of_some_into(sample, weights, u32::MAX, logits);
+    }
+
+    /// The logits of a sample as if it had none of the sparse features from `hidden` on, into `logits`.
+    pub fn logits_of_some_into(&self, sample: usize, weights: &[f64], hidden: u32, logits: &mut [f64]) {
         let labels = logits.len();
         logits.copy_from_slice(&weights[(self.rows() - 1) * labels..]);
         for (row, &value) in weights.chunks_exact(labels).zip(self.vector(sample)) {
             add_scaled(logits, row, f64::from(value));
         }
-        for &(bucket, value) in &self.ngrams[sample] {
+        for &(bucket, value) in self.sparse[sample].iter().filter(|(bucket, _)| *bucket < hidden) {
             let start = (self.width + bucket as usize) * labels;
             add_scaled(logits, &weights[start..start + labels], f64::from(value));
         }
@@ -55,7 +60,7 @@ impl Features<'_> {
 
     /// Calls `visit` with each row of the weights behind the floats that the sample touches, and its value there.
     fn each_sparse_row(&self, sample: usize, mut visit: impl FnMut(usize, f32)) {
-        for &(bucket, value) in &self.ngrams[sample] {
+        for &(bucket, value) in &self.sparse[sample] {
             visit(self.width + bucket as usize, value);
         }
         visit(self.rows() - 1, 1.0);
@@ -71,16 +76,31 @@ pub struct Penalty {
     pub tolerance: f64,
 }
 
-/// Fits weights (`rows` x `labels`) to the samples in `chosen`: the objective is the balanced mean of the log losses plus `|W|^2 / (2 C n)`, biases free. `start` is where the search begins.
+/// What each sample should be, and how much it counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// The label of each sample.
+    pub truth: &'a [u16],
+    /// Number of labels.
+    pub labels: usize,
+    /// What each label's samples count together, as a share of all; the empty slice means what the data has.
+    pub prior: &'a [f64],
+    /// How much each sample counts beside others of its label; the empty slice means all alike.
+    pub weights: &'a [f32],
+}
+
+/// Fits weights (`rows` x `labels`) to the samples in `chosen`: the objective is the weighted mean of the log losses plus
+/// `|W|^2 / (2 C n)`, biases free. `start` is where the search begins.
 pub fn fit(
     features: Features<'_>,
-    truth: &[u16],
-    labels: usize,
+    targets: Targets<'_>,
     chosen: &[usize],
     penalty: Penalty,
     start: Option<&[f64]>,
 ) -> Vec<f64> {
-    let weight = balance(truth, labels, chosen);
+    let Targets { truth, labels, .. } = targets;
+    let of_label = label_weights(targets, chosen);
+    let weight_of = |sample: usize| of_label[usize::from(truth[sample])] * targets.weight(sample);
     let size = features.rows() * labels;
     let mut weights = start.map_or_else(|| vec![0.0; size], <[f64]>::to_vec);
     #[allow(clippy::cast_precision_loss)]
@@ -122,11 +142,12 @@ pub fn fit(
                         residuals.iter_mut().zip(&*logits).for_each(|(to, &from)| *to = f64::from(from));
                         let answer = usize::from(truth[sample]);
                         let total = log_sum_exp(&residuals);
-                        loss += weight[answer] * (total - residuals[answer]);
+                        let weight = weight_of(sample);
+                        loss += weight * (total - residuals[answer]);
                         for (logit, residual) in logits.iter_mut().zip(&residuals) {
-                            *logit = narrow(weight[answer] * (residual - total).exp());
+                            *logit = narrow(weight * (residual - total).exp());
                         }
-                        logits[answer] -= narrow(weight[answer]);
+                        logits[answer] -= narrow(weight);
                         logits[labels..].fill(0.0);
                         features.each_sparse_row(sample, |row, value| {
                             add_padded(&mut slopes[row * stride..(row + 1) * stride], logits, value);
@@ -170,15 +191,25 @@ fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-/// Weight of each label's samples so that all labels count alike, and the mean over samples is 1.
-#[allow(clippy::cast_precision_loss)]
-fn balance(truth: &[u16], labels: usize, chosen: &[usize]) -> Vec<f64> {
-    let mut counts = vec![0_usize; labels];
-    for &sample in chosen {
-        counts[usize::from(truth[sample])] += 1;
+impl Targets<'_> {
+    fn weight(&self, sample: usize) -> f64 {
+        self.weights.get(sample).map_or(1.0, |&weight| f64::from(weight))
     }
-    let present = counts.iter().filter(|&&count| count > 0).count().max(1) as f64;
-    counts.iter().map(|&count| chosen.len() as f64 / (present * count.max(1) as f64)).collect()
+}
+
+/// Factor for each label's samples so that the labels count as the prior says, and the mean over samples is 1.
+#[allow(clippy::cast_precision_loss)]
+pub fn label_weights(targets: Targets<'_>, chosen: &[usize]) -> Vec<f64> {
+    let mut sums = vec![0.0; targets.labels];
+    for &sample in chosen {
+        sums[usize::from(targets.truth[sample])] += targets.weight(sample);
+    }
+    let prior = |label: usize| if targets.prior.is_empty() { sums[label] } else { targets.prior[label] };
+    let present: f64 = (0..targets.labels).filter(|&label| sums[label] > 0.0).map(prior).sum();
+    let share = |label: usize| prior(label) / present.max(f64::MIN_POSITIVE);
+    (0..targets.labels)
+        .map(|label| if sums[label] > 0.0 { share(label) * chosen.len() as f64 / sums[label] } else { 0.0 })
+        .collect()
 }
 
 /// `log(sum(exp(logits)))`, without overflow.
@@ -202,13 +233,14 @@ mod tests {
         let vectors: Vec<f32> =
             (0..40_u8).flat_map(|i| [f32::from(i % 2) * 2.0 - 1.0, f32::from(i) / 40.0]).collect();
         let ngrams = vec![SparseVector::new(); 40];
-        let features = Features { vectors: &vectors, width: 2, ngrams: &ngrams, buckets: 1 };
+        let features = Features { vectors: &vectors, width: 2, sparse: &ngrams, sparse_rows: 1 };
         let truth: Vec<u16> = (0..40).map(|i| i % 2).collect();
+        let targets = Targets { truth: &truth, labels: 2, prior: &[0.5, 0.5], weights: &[] };
         let chosen: Vec<usize> = (0..40).collect();
         let fit_with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                fit(features, &truth, 2, &chosen, Penalty { regularisation: 1.0, tolerance: 1e-6 }, None)
+                fit(features, targets, &chosen, Penalty { regularisation: 1.0, tolerance: 1e-6 }, None)
             })
         };
         let weights = fit_with(1);

@@ -1,15 +1,12 @@
 //! Cross-validation: the regularisation, the temperature and the thresholds, from held-out predictions.
 
-use std::collections::HashMap;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-use super::regression::{self, Penalty, log_sum_exp};
-use super::{Dataset, Encoded, Settings};
+use super::dataset::Dataset;
+use super::encoded::Encoded;
+use super::folds::{ALWAYS_TRAINED, is_held_out_outlier};
+use super::regression::{self, Features, Penalty, Targets, label_weights, log_sum_exp};
+use super::settings::Settings;
 use crate::head::{CrossValidation, log_odds};
 use crate::metrics::{self, Scored};
-
-/// The fold of a template that is always trained on: the only one of its label, which nothing else could stand for.
-pub const ALWAYS_TRAINED: usize = usize::MAX;
 
 /// Held-out templates below which no threshold can be read off them.
 const FEW_TESTED: usize = 30;
@@ -41,7 +38,7 @@ pub struct HeldOut {
 
 /// Share of held-out templates that may be taken for strangers, and below it the share of held-out strangers that
 /// should be.
-const FRIENDS_REJECTED: f64 = 0.005;
+const FRIENDS_REJECTED: f64 = 0.007;
 const STRANGERS_REJECTED: f64 = 0.99;
 /// How much the log odds of the confidence count beside those of belonging: a text that fits a label well is the less likely a
 /// stranger. By logistic regression of belonging on the two, over held-out templates of the corpus (0.52); at equal rejection of
@@ -53,42 +50,6 @@ const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: TOLERANC
 const FALLBACK: f64 = 100.0;
 /// Fits that only compare or judge need not be followed to the end.
 const TOLERANCE: f64 = 1e-4;
-
-/// The fold of each template: labels are spread evenly, the seed decides which template goes where, and neither threads nor the
-/// order of the rows do.
-pub fn folds(dataset: &Dataset, wanted: usize, seed: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..dataset.templates.len()).collect();
-    let shuffled = |sample: usize| xxh3_64_with_seed(dataset.templates[sample].as_bytes(), seed);
-    order.sort_by_cached_key(|&sample| (dataset.truth[sample], shuffled(sample)));
-    let mut counts = vec![0; dataset.labels.len()];
-    for &label in &dataset.truth {
-        counts[usize::from(label)] += 1;
-    }
-    order.retain(|&sample| counts[usize::from(dataset.truth[sample])] > 1);
-    let wanted = wanted.clamp(2, order.len().max(2));
-    let mut folds = vec![ALWAYS_TRAINED; dataset.templates.len()];
-    for (place, &sample) in order.iter().enumerate() {
-        folds[sample] = place % wanted;
-    }
-    folds
-}
-
-/// The fold of each template where templates of one group (as `group` tells it) stay together.
-pub fn group_folds<'a>(
-    dataset: &Dataset,
-    group: impl Fn(&str) -> &'a str,
-    wanted: usize,
-    seed: u64,
-) -> Vec<usize> {
-    let groups: Vec<&str> = dataset.templates.iter().map(|template| group(template)).collect();
-    let mut order = groups.clone();
-    order.sort_by_cached_key(|name| (xxh3_64_with_seed(name.as_bytes(), seed), *name));
-    order.dedup();
-    let wanted = wanted.clamp(2, order.len().max(2));
-    let fold: HashMap<&str, usize> =
-        order.iter().enumerate().map(|(place, &name)| (name, place % wanted)).collect();
-    groups.iter().map(|name| fold[name]).collect()
-}
 
 /// Cross-validates every regularisation and keeps the best. `folds[i]` is the fold of template `i`; `done` is told
 /// after each fit.
@@ -105,37 +66,42 @@ pub fn select(
     let truth: Vec<u16> = tested.iter().map(|&sample| dataset.truth[sample]).collect();
     let templates = dataset.templates.len();
     let strangers = templates..templates + dataset.outliers.len();
-    let features = encoded.features(settings.ngrams.buckets);
+    let features = encoded.features();
+    let prior = settings.prior.shares(dataset);
+    let targets = Targets { truth: &dataset.truth, labels, prior: &prior, weights: &dataset.weights };
+    // A held-out template counts as it would in training, so that what is chosen suits the prior.
+    let of_label = label_weights(targets, &tested);
+    let counts: Vec<f64> = tested
+        .iter()
+        .map(|&sample| of_label[usize::from(dataset.truth[sample])] * f64::from(dataset.weights[sample]))
+        .collect();
+    let severities = u32::try_from(settings.ngrams.buckets).unwrap_or(u32::MAX);
+    let has_severities = dataset.templates.iter().any(|template| template.severity.is_some());
     let mut fits: Vec<Fit> = Vec::new();
     let mut starts: Vec<Option<Vec<f64>>> = vec![None; count];
-    for &regularisation in &settings.regularisations {
+    let penalties = settings.regularisations.iter().filter(|_| !tested.is_empty());
+    for &regularisation in penalties {
         let penalty = Penalty { regularisation, tolerance: TOLERANCE };
-        let mut logits = vec![0.0; strangers.end * labels];
-        if tested.is_empty() {
-            break;
-        }
-        for (fold, start) in starts.iter_mut().enumerate() {
-            let (held, kept): (Vec<usize>, Vec<usize>) =
-                (0..templates).partition(|&sample| folds[sample] == fold);
-            let weights = regression::fit(features, &dataset.truth, labels, &kept, penalty, start.as_deref());
-            // No fit has seen a stranger, so any will do for them.
-            for sample in held.into_iter().chain(strangers.clone().filter(|sample| sample % count == fold)) {
-                features.logits_into(sample, &weights, &mut logits[sample * labels..(sample + 1) * labels]);
-            }
-            *start = Some(weights);
-            done();
-        }
-        let strange = logits[templates * labels..].to_vec();
+        let held_out = cross_fit(dataset, features, targets, folds, penalty, severities, &mut starts, &done);
+        let strange = held_out.logits[templates * labels..].to_vec();
         let logits: Vec<f64> = tested
             .iter()
-            .flat_map(|&sample| &logits[sample * labels..(sample + 1) * labels])
+            .flat_map(|&sample| &held_out.logits[sample * labels..(sample + 1) * labels])
             .copied()
             .collect();
-        let temperature = best_temperature(&logits, &truth, labels);
-        let losses = losses(&logits, &truth, labels, temperature);
-        fits.push(Fit { regularisation, temperature, losses, logits, strangers: strange });
+        let temperature = best_temperature(&logits, &truth, &counts, labels);
+        let losses = losses(&logits, &truth, &counts, labels, temperature);
+        fits.push(Fit {
+            regularisation,
+            temperature,
+            losses,
+            logits,
+            strangers: strange,
+            right_without_severity: held_out.right_without_severity,
+        });
     }
-    let Fit { regularisation, temperature, logits, strangers: strange, .. } = choose(fits);
+    let Fit { regularisation, temperature, logits, strangers: strange, right_without_severity, .. } =
+        choose(fits);
     let rows: Vec<Scored> = logits
         .chunks_exact(labels)
         .zip(&truth)
@@ -144,7 +110,7 @@ pub fn select(
             Scored { confidence, predicted, truth: usize::from(truth) }
         })
         .collect();
-    let odds = held_out_familiarity(dataset, encoded, settings, folds, count);
+    let odds = held_out_familiarity(dataset, encoded, folds, count);
     // Where nothing could be held out, no confidence is known, and belonging stands alone.
     let confidence_weight = if tested.is_empty() { 0.0 } else { CONFIDENCE_WEIGHT };
     let familiarity = |odds: f64, confidence: f64| odds + f64::from(confidence_weight) * log_odds(confidence);
@@ -157,7 +123,9 @@ pub fn select(
     let strangers: Vec<f64> = odds[strangers]
         .iter()
         .zip(confidences.chain(std::iter::repeat(0.5)))
-        .map(|(&odds, confidence)| familiarity(odds, confidence))
+        .enumerate()
+        .filter(|(index, _)| count > 1 || is_held_out_outlier(*index))
+        .map(|(_, (&odds, confidence))| familiarity(odds, confidence))
         .collect();
     let min_familiarity = quantile(&friends, FRIENDS_REJECTED).min(quantile(&strangers, STRANGERS_REJECTED));
     // A little below, so that rounding does not shut out the template that set it.
@@ -171,18 +139,10 @@ pub fn select(
         .map(|(row, _)| *row)
         .collect();
     let rejected = strangers.iter().filter(|&&familiarity| familiarity < min_familiarity).count();
-    let scores = metrics::label_scores(&metrics::confusion(&rows, labels));
+    let mut figures = figures(dataset, count, &rows, &covered, rejected, strangers.len());
     #[allow(clippy::cast_precision_loss)]
-    let figures = CrossValidation {
-        folds: count,
-        accuracy: metrics::accuracy(&rows),
-        macro_f1: metrics::macro_f1(&scores),
-        labels: dataset.labels.iter().cloned().zip(scores).collect(),
-        calibration_error: metrics::calibration_error(&rows),
-        coverage: covered.len() as f64 / rows.len().max(1) as f64,
-        covered_accuracy: metrics::accuracy(&covered),
-        outliers_rejected: rejected as f64 / strangers.len().max(1) as f64,
-    };
+    let without = right_without_severity as f64 / rows.len().max(1) as f64;
+    figures.accuracy_without_severity = has_severities.then_some(without);
     #[allow(clippy::cast_possible_truncation)]
     HeldOut {
         regularisation,
@@ -198,6 +158,74 @@ pub fn select(
     }
 }
 
+/// The figures for the model file: of `rows`, those `covered` by the thresholds, and `rejected` of so many `strangers`.
+#[allow(clippy::cast_precision_loss)]
+fn figures(
+    dataset: &Dataset,
+    folds: usize,
+    rows: &[Scored],
+    covered: &[Scored],
+    rejected: usize,
+    strangers: usize,
+) -> CrossValidation {
+    let scores = metrics::label_scores(&metrics::confusion(rows, dataset.labels.len()));
+    CrossValidation {
+        folds,
+        accuracy: metrics::accuracy(rows),
+        macro_f1: metrics::macro_f1(&scores),
+        labels: dataset.labels.iter().cloned().zip(scores).collect(),
+        calibration_error: metrics::calibration_error(rows),
+        coverage: covered.len() as f64 / rows.len().max(1) as f64,
+        covered_accuracy: metrics::accuracy(covered),
+        outliers_rejected: rejected as f64 / strangers.max(1) as f64,
+        accuracy_without_severity: None,
+    }
+}
+
+/// Logits that no fit has seen the sample of.
+struct CrossFit {
+    /// A row for each template and outlier; zeros for templates that are always trained on.
+    logits: Vec<f64>,
+    /// Held-out templates that would be labelled right if their severity were not known.
+    right_without_severity: usize,
+}
+
+/// Fits the weights once for each fold, without it. `starts` holds where each search begins, and then what it found; sparse features
+/// from `severities` on are those of the severity.
+#[allow(clippy::too_many_arguments)] // each is a thing of its own, and the caller is one
+fn cross_fit(
+    dataset: &Dataset,
+    features: Features<'_>,
+    targets: Targets<'_>,
+    folds: &[usize],
+    penalty: Penalty,
+    severities: u32,
+    starts: &mut [Option<Vec<f64>>],
+    done: &(impl Fn() + Sync),
+) -> CrossFit {
+    let (labels, count, templates) = (targets.labels, starts.len(), dataset.templates.len());
+    let strangers = templates..templates + dataset.outliers.len();
+    let mut logits = vec![0.0; strangers.end * labels];
+    let mut right_without_severity = 0;
+    for (fold, start) in starts.iter_mut().enumerate() {
+        let (held, kept): (Vec<usize>, Vec<usize>) =
+            (0..templates).partition(|&sample| folds[sample] == fold);
+        let weights = regression::fit(features, targets, &kept, penalty, start.as_deref());
+        // No fit has seen a stranger, so any will do for them.
+        for sample in held.into_iter().chain(strangers.clone().filter(|sample| sample % count == fold)) {
+            let row = &mut logits[sample * labels..(sample + 1) * labels];
+            if let Some(&truth) = dataset.truth.get(sample) {
+                features.logits_of_some_into(sample, &weights, severities, row);
+                right_without_severity += usize::from(likeliest(row, 1.0).0 == usize::from(truth));
+            }
+            features.logits_into(sample, &weights, row);
+        }
+        *start = Some(weights);
+        done();
+    }
+    CrossFit { logits, right_without_severity }
+}
+
 /// Held-out predictions under one regularisation.
 struct Fit {
     regularisation: f64,
@@ -208,6 +236,8 @@ struct Fit {
     logits: Vec<f64>,
     /// Logits of the strangers.
     strangers: Vec<f64>,
+    /// Held-out templates that would be labelled right if their severity were not known.
+    right_without_severity: usize,
 }
 
 /// The weakest regularisation whose mean loss is within one standard error of the least (paired, as all predicted the same
@@ -221,6 +251,7 @@ fn choose(mut fits: Vec<Fit>) -> Fit {
             losses: Vec::new(),
             logits: Vec::new(),
             strangers: Vec::new(),
+            right_without_severity: 0,
         };
     };
     let within = |fit: &Fit| {
@@ -246,40 +277,39 @@ impl Fit {
 }
 
 /// Weights that tell templates from outliers: one per row of the features, the log odds of belonging.
-pub(super) fn fit_familiarity(
-    dataset: &Dataset,
-    encoded: &Encoded,
-    settings: &Settings,
-    chosen: &[usize],
-) -> Vec<f64> {
+pub(super) fn fit_familiarity(dataset: &Dataset, encoded: &Encoded, chosen: &[usize]) -> Vec<f64> {
     let templates = dataset.templates.len();
     let truth: Vec<u16> =
         (0..templates + dataset.outliers.len()).map(|sample| u16::from(sample < templates)).collect();
-    let features = encoded.features(settings.ngrams.buckets);
-    let weights = regression::fit(features, &truth, 2, chosen, FAMILIARITY, None);
+    let features = encoded.features();
+    let targets = Targets { truth: &truth, labels: 2, prior: &[0.5, 0.5], weights: &[] };
+    let weights = regression::fit(features, targets, chosen, FAMILIARITY, None);
     weights.chunks_exact(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
 /// Log odds of belonging of every template, and behind them of every outlier, each by a fit that did not see it.
-fn held_out_familiarity(
-    dataset: &Dataset,
-    encoded: &Encoded,
-    settings: &Settings,
-    folds: &[usize],
-    count: usize,
-) -> Vec<f64> {
+fn held_out_familiarity(dataset: &Dataset, encoded: &Encoded, folds: &[usize], count: usize) -> Vec<f64> {
     let templates = dataset.templates.len();
-    // Even a label's only template can be held out here, where any other log line can stand for it.
+    let all = templates + dataset.outliers.len();
     let fold_of = |sample: usize| match folds.get(sample) {
         Some(&fold) if fold != ALWAYS_TRAINED => fold,
+        // With one fold, what an encoder was fine-tuned on stays in training.
+        Some(_) if count == 1 => ALWAYS_TRAINED,
+        None if count == 1 => {
+            if is_held_out_outlier(sample - templates) {
+                0
+            } else {
+                ALWAYS_TRAINED
+            }
+        }
+        // Even a label's only template can be held out here, where any other log line can stand for it.
         _ => sample % count,
     };
-    let all = templates + dataset.outliers.len();
-    let features = encoded.features(settings.ngrams.buckets);
+    let features = encoded.features();
     let mut odds = vec![0.0; all];
     for fold in 0..count {
         let (held, kept): (Vec<usize>, Vec<usize>) = (0..all).partition(|&sample| fold_of(sample) == fold);
-        let weights = fit_familiarity(dataset, encoded, settings, &kept);
+        let weights = fit_familiarity(dataset, encoded, &kept);
         for sample in held {
             features.logits_into(sample, &weights, &mut odds[sample..=sample]);
         }
@@ -289,9 +319,10 @@ fn held_out_familiarity(
 
 /// The temperature with the least log loss, by golden-section search over its logarithm. That logarithm has a normal prior around
 /// 0, which many templates outweigh: a few that are all predicted right would otherwise ask for certainty.
-fn best_temperature(logits: &[f64], truth: &[u16], labels: usize) -> f64 {
+fn best_temperature(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize) -> f64 {
     let loss = |temperature: f64| {
-        losses(logits, truth, labels, temperature).iter().sum::<f64>() + 0.5 * temperature.ln().powi(2)
+        losses(logits, truth, counts, labels, temperature).iter().sum::<f64>()
+            + 0.5 * temperature.ln().powi(2)
     };
     let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (0.05_f64.ln(), 20.0_f64.ln());
@@ -306,12 +337,12 @@ fn best_temperature(logits: &[f64], truth: &[u16], labels: usize) -> f64 {
     (0.5 * (low + high)).exp()
 }
 
-/// Log loss of each row of logits at a temperature.
-fn losses(logits: &[f64], truth: &[u16], labels: usize, temperature: f64) -> Vec<f64> {
-    let rows = logits.chunks_exact(labels).zip(truth);
-    rows.map(|(row, &answer)| {
+/// Log loss of each row of logits at a temperature, times what the row counts.
+fn losses(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize, temperature: f64) -> Vec<f64> {
+    let rows = logits.chunks_exact(labels).zip(truth).zip(counts);
+    rows.map(|((row, &answer), count)| {
         let scaled: Vec<f64> = row.iter().map(|logit| logit / temperature).collect();
-        log_sum_exp(&scaled) - scaled[usize::from(answer)]
+        count * (log_sum_exp(&scaled) - scaled[usize::from(answer)])
     })
     .collect()
 }

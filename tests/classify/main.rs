@@ -9,3 +9,4 @@ mod formats;
 mod harness;
 mod outputs;
 mod properties;
+mod records;

@@ -7,7 +7,7 @@ use logclass::head::Head;
 use logclass::input::open::{ColumnNames, open_csv};
 use logclass::input::{BadRows, Limits};
 use logclass::output::{Output, Rejects};
-use logclass::pipeline::{Destination, Pipeline, RowFormat, Settings, Shape, Tally};
+use logclass::pipeline::{Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally};
 use logclass::progress::Progress;
 use proptest::prelude::*;
 use std::io::{Cursor, Read, Write};
@@ -49,6 +49,7 @@ impl Read for Dribble {
 
 fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Option<(Vec<u8>, Vec<u8>, Tally)> {
     let columns = ColumnNames {
+        severity: None,
         source: Some("s".to_owned()),
         message: "m".to_owned(),
         label: "label".to_owned(),
@@ -67,9 +68,9 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
         live: limits.live,
     };
     let shape = Shape::Csv { delimiter: b',', newline: input.newline, overwrite: false, safe: false };
-    let format = RowFormat::new(CASCADE.labels(), shape, true);
-    let settings = Settings { threads, table_size: 2 };
-    let tally = Pipeline::new(&CASCADE, None, settings)
+    let format = RowFormat::new(CASCADE.labels(), shape, Added { explanation: true, ..Added::default() });
+    let resources = Resources { threads, table_size: 2 };
+    let tally = Pipeline::new(&CASCADE, None, resources)
         .run(input.reader, &mut destination, &format, &mut Progress::new(None, true))
         .ok()?;
     rejects.finish().unwrap();

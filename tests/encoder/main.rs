@@ -1,4 +1,5 @@
-//! The encoder against vectors that sentence-transformers made from the published f32 weights.
+//! The encoder against vectors that the `transformers` library (`PyTorch`, f32) computes from the same weights: mean of the tokens,
+//! length 1.
 #![cfg(feature = "bundled")]
 
 mod wordpiece;
@@ -37,14 +38,14 @@ fn parity(encoder: &Encoder) -> (f32, f32) {
 }
 
 #[test]
-fn candle_agrees_with_sentence_transformers() {
+fn candle_agrees_with_the_transformers_library() {
     let (mean, least) = parity(&Encoder::load(&parse_source(None).unwrap(), Backend::Candle).unwrap());
     println!("candle: mean {mean:.6}, min {least:.6}");
     assert!(mean > 0.99999 && least > 0.9999, "mean {mean}, min {least}");
 }
 
 #[test]
-fn every_native_path_of_this_processor_agrees_with_sentence_transformers() {
+fn every_native_path_of_this_processor_agrees_with_the_transformers_library() {
     for instructions in Instructions::available() {
         let encoder = Encoder::native(&parse_source(None).unwrap(), instructions).unwrap();
         let (mean, least) = parity(&encoder);

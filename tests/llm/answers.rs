@@ -114,3 +114,30 @@ fn concurrency_changes_neither_order_nor_content() {
         .to_vec();
     assert_eq!(outputs[0], outputs[1]);
 }
+
+#[test]
+fn prose_fences_calls_and_streams_cost_no_second_request() {
+    let json = r#"{"label": "Error"}"#;
+    let completion = |message: &serde_json::Value| {
+        json!({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).to_string()
+    };
+    let chunk =
+        |text: &str| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": text}}]}));
+    let call = json!({"content": null, "tool_calls": [{"function": {"name": "x", "arguments": json}}]});
+    let bodies = [
+        completion(&json!({"content": format!("Here it is:\n\n```json\n{json}\n```\nLet me know.")})),
+        completion(&json!({"content": format!("Sure! {json}")})),
+        completion(&json!({"content": format!("{json}\n\nExplanation: the disk is broken.")})),
+        completion(&json!({"content": r#"[{"Label": "Error"}]"#})),
+        completion(&call),
+        format!("\u{feff}{}", completion(&json!({"content": json}))),
+        format!("{}{}data: [DONE]\n\n", chunk(&json[..8]), chunk(&json[8..])),
+    ];
+    for body in bodies {
+        let reply = body.clone();
+        let server = Server::new(move |_, _| Reply::Http(200, Vec::new(), reply.clone()));
+        let run = Workdir::new(&server, "").classify(&messages(1), &[]);
+        assert_eq!((run.status, server.count()), (0, 1), "{body}: {}", run.stderr);
+        assert_eq!(run.labels.unwrap(), ["Error"], "{body}");
+    }
+}

@@ -12,9 +12,9 @@ fn a_hundred_thousand_rows_ask_once_for_each_template_and_the_next_run_nothing()
         .cycle()
         .take(100_000)
         .enumerate()
-        .map(|(number, message)| format!("{message} at 10:00 by user {number}"))
+        .map(|(number, message)| format!("{message} at 10:00 by user {}", number + 1))
         .collect();
-    // A table far too small forgets templates; the desk does not.
+    // A table far too small forgets templates; the queue does not.
     let run = workdir.classify(&rows, &["--table-size", "50"]);
     assert_eq!((run.status, server.count()), (0, 500), "{}", run.stderr);
     assert_eq!(run.summary["stages"]["llm"], 100_000);
@@ -97,4 +97,30 @@ fn a_killed_run_has_kept_what_it_paid_for() {
     assert_eq!(run.status, 0, "{}", run.stderr);
     // Only the one under way may have to be asked again.
     assert!(server.count() <= 401, "{asked} before, {} in all", server.count());
+}
+
+#[test]
+fn answers_are_not_shared_by_what_is_asked_differently() {
+    let first = Server::new(|_, _| Reply::label("Error"));
+    let second = Server::new(|_, _| Reply::label("User Action"));
+    let workdir = Workdir::new(&first, "");
+    let text = |number: u8| vec![format!("job {number} of the long list failed")];
+    assert_eq!(workdir.classify(&text(1), &[]).labels.unwrap(), ["Error"]);
+    workdir.configure(&second.url, "");
+    assert_eq!(workdir.classify(&text(1), &[]).labels.unwrap(), ["User Action"]);
+    for extra in ["max_message_chars = 5", "reasoning_effort = \"high\"", "send = \"raw\""] {
+        let before = second.count();
+        workdir.configure(&second.url, extra);
+        for expected in [1, 1] {
+            workdir.classify(&text(1), &[]);
+            assert_eq!(second.count(), before + expected, "{extra}");
+        }
+    }
+    // With `send = "raw"` the text is asked about, not the template.
+    let before = second.count();
+    workdir.classify(&text(2), &[]);
+    assert_eq!(second.count(), before + 1);
+    workdir.configure(&first.url, "");
+    workdir.classify(&text(2), &[]);
+    assert_eq!(first.count(), 1);
 }

@@ -129,6 +129,56 @@ fn a_run_that_needs_the_llm_fails_without_it_and_leaves_no_output() {
 }
 
 #[test]
+fn a_run_that_needs_the_llm_does_not_wait_for_what_is_under_way() {
+    let server = Server::new(|number, request| match request.message() {
+        text if text.contains("lost") => Reply::label("Nonsense"),
+        _ if number == 0 => Reply::label("Error"),
+        _ => Reply::Hang,
+    });
+    let mut texts = messages(4);
+    texts.push("this one is lost".to_owned());
+    let workdir = Workdir::new(&server, "concurrency = 8\ntimeout_seconds = 25");
+    let run = workdir.classify(&texts, &["--on-llm-error", "fail"]);
+    assert_eq!((run.status, run.labels), (1, None));
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+    assert!(run.stderr.contains("none of the labels"), "{}", run.stderr);
+}
+
+#[test]
+fn waits_of_any_length_end_the_stage_and_not_the_worker() {
+    const LONG: &str = "10000000000000000000";
+    for headers in [
+        vec![("Retry-After", LONG)],
+        vec![("retry-after-ms", LONG)],
+        vec![("x-ratelimit-reset-requests", LONG), ("x-ratelimit-remaining-requests", "0")],
+        vec![("x-ratelimit-reset-tokens", LONG), ("x-ratelimit-remaining-tokens", "0")],
+    ] {
+        let sent = headers.clone();
+        let server = Server::new(move |_, _| {
+            sent.iter().fold(Reply::error(429, "later", ""), |reply, (name, value)| reply.with(name, value))
+        });
+        let run = Workdir::new(&server, "").classify(&messages(4), &[]);
+        assert_eq!((run.status, server.count()), (3, 1), "{headers:?}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("max_wait_seconds") && !run.stderr.contains("panicked"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn times_of_any_length_can_be_configured() {
+    let server = Server::new(|_, _| Reply::label("Error"));
+    let longest = i64::MAX;
+    let names =
+        ["timeout_seconds", "connect_timeout_seconds", "max_wait_seconds", "pause_seconds", "cache_days"];
+    let extra = names.map(|name| format!("{name} = {longest}\n")).concat();
+    let run = Workdir::new(&server, &extra).classify(&messages(4), &[]);
+    assert_eq!((run.status, server.count()), (0, 4), "{}", run.stderr);
+}
+
+#[test]
 fn retry_after_is_obeyed() {
     let server = Server::new(|number, _| match number {
         0 => Reply::error(429, "slow down", "").with("Retry-After", "2"),

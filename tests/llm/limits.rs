@@ -63,3 +63,36 @@ fn a_dry_run_asks_nothing_and_says_what_a_run_would_take() {
     assert_eq!(workdir.classify(&rows, &["--dry-run"]).summary["llm"]["estimate"]["requests"], 25);
     assert_eq!(server.count(), 15);
 }
+
+#[test]
+fn a_cost_that_is_no_amount_is_an_error_of_use() {
+    let server = Server::new(|_, _| Reply::label("Error"));
+    let workdir = Workdir::new(&server, "price_in = 1.0\nprice_out = 1.0\n");
+    for cost in ["nan", "inf", "-inf", "-1"] {
+        let run = workdir.classify(&messages(1), &[&format!("--max-cost={cost}")]);
+        assert_eq!((run.status, server.count()), (2, 0), "{cost}: {}", run.stderr);
+        assert!(run.stderr.contains("max_cost"), "{cost}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn figures_that_are_missing_or_absurd_do_not_defeat_limits() {
+    for usage in [
+        "",
+        ",\"usage\": null",
+        ",\"usage\": {}",
+        ",\"usage\": {\"prompt_tokens\": 0, \"completion_tokens\": 0}",
+        ",\"usage\": {\"prompt_tokens\": 18446744073709551615, \"completion_tokens\": 18446744073709551615}",
+        ",\"usage\": {\"prompt_tokens\": -5, \"completion_tokens\": \"many\"}",
+    ] {
+        let body =
+            r#"{"choices": [{"message": {"content": "{\"label\": \"Error\"}"}, "finish_reason": "stop"}]"#;
+        let body = format!("{body}{usage}}}");
+        let server = Server::new(move |_, _| Reply::Http(200, Vec::new(), body.clone()));
+        let run = Workdir::new(&server, "").classify(&messages(100), &["--max-tokens", "20000"]);
+        assert_eq!(run.status, 3, "{usage}: {}", run.stderr);
+        // Each counts more than a thousand that were reserved.
+        assert!((2..20).contains(&server.count()), "{usage}: {} requests", server.count());
+        assert!(run.stderr.contains("max_tokens"), "{usage}: {}", run.stderr);
+    }
+}

@@ -9,4 +9,5 @@ mod outages;
 mod privacy;
 mod refusals;
 mod server;
+mod stage;
 mod workdir;

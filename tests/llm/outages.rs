@@ -28,7 +28,7 @@ fn run(concurrency: usize, by_status: bool, outage: Duration) -> (Run, usize) {
     (run, server.count() - usize::try_from(answered).unwrap())
 }
 
-/// The same for several numbers of clerks and both ways to be down, at once: they wait more than they work.
+/// The same for several numbers of workers and both ways to be down, at once: they wait more than they work.
 fn runs(outage: Duration, check: impl Fn(&str, usize, Run, usize) + Sync) {
     std::thread::scope(|scope| {
         for concurrency in [1, 4, 8] {

@@ -165,7 +165,7 @@ fn messages_are_answered_with_their_reason() {
     let one = server.post_json("/classify/message", "{\"message\": \"User 4711 logged out\"}");
     assert_eq!(one.status, 200, "{}", one.text());
     assert_eq!(one.json()["results"][0]["label"], "User Action");
-    assert_eq!(one.json()["results"][0]["reason"], "rule user logged in or out");
+    assert_eq!(one.json()["results"][0]["reason"], "rule general/user logged in or out");
     let many =
         "{\"messages\": [{\"message\": \"=1, \\\"2\\\"\\n\"}, {\"message\": \"\", \"source\": \"x\"}]}";
     let many = server.post_json("/classify/message", many).json();

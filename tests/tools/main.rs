@@ -109,8 +109,8 @@ fn rules_test_shows_hits_and_leftovers_with_their_lines() {
     let desk = Desk::new();
     desk.file("logs.csv", "source,log_message\na,Kernel panic - not syncing\nb,all is well\n");
     let said = desk.says(&["rules", "test", "logs.csv"]);
-    assert!(said.contains("kernel panic -> Critical Error: 1 rows\n    line 2: Kernel panic"), "{said}");
-    assert!(said.contains("no rule: 1 rows\n    line 3: all is well"), "{said}");
+    assert!(said.contains("kernel panic -> Critical Error: 1 row\n    line 2: Kernel panic"), "{said}");
+    assert!(said.contains("no rule: 1 row\n    line 3: all is well"), "{said}");
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn cross_validation_copes_with_two_labels_rare_labels_and_refuses_one() {
     let output = desk.run(&["eval", "rare.csv", "--cv", "5"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("1 rows without a label"), "{said}");
-    assert!(said.contains("label \"Owl\" has 1 distinct templates: label more"), "{said}");
+    assert!(said.contains("1 row without a label"), "{said}");
+    assert!(said.contains("label \"Owl\" has 1 distinct template: label more"), "{said}");
     desk.file("one.csv", "log_message,target_label\na,X\nb,X\n");
     let (status, said) = desk.fails(&["eval", "one.csv", "--cv", "5"]);
     assert_eq!(status, 1);
@@ -215,7 +215,7 @@ fn a_file_that_is_no_model_is_named_as_such() {
 fn suggest_names_distinct_templates_with_an_empty_label_column() {
     let desk = Desk::new();
     let mut rows = String::from("source,log_message\n");
-    for index in 0..30 {
+    for index in 1..31 {
         let _ = writeln!(rows, "x,the gizmo {index} wobbled");
         let _ = writeln!(rows, "x,purple elephants sang song {index} loudly");
     }
@@ -248,4 +248,105 @@ fn completions_and_the_man_page_are_derived_from_the_flags() {
     let desk = Desk::new();
     assert!(desk.says(&["completions", "bash"]).contains("--min-confidence"));
     assert!(desk.says(&["man"]).contains(".TH logclass"));
+}
+
+#[test]
+fn train_reads_folders_weighs_inputs_and_takes_a_prior() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path().join("more")).unwrap();
+    desk.file("pets.csv", &pets())
+        .file("more/a.csv", &pets().replace("chair", "lamp").replace("fence", "tree"));
+    desk.file("more/readme.txt", "no data");
+    let arguments = [
+        "train",
+        "pets.csv",
+        "more",
+        "--weight",
+        "more=0.5",
+        "--prior",
+        "Cat=0.8",
+        "-o",
+        "m.safetensors",
+        "--quiet",
+    ];
+    desk.says(&arguments);
+    let info: serde_json::Value =
+        serde_json::from_str(&desk.says(&["model", "info", "m.safetensors", "--json"])).unwrap();
+    assert_eq!(info["training"]["rows"], 40);
+    assert_eq!(info["format"], 3);
+    let refused = |arguments: &[&str], words: &str| {
+        let (status, said) = desk.fails(arguments);
+        assert!(status == 2 && said.contains(words), "{status} {said}");
+    };
+    refused(&["train", "pets.csv", "--prior", "Bird=0.5", "-o", "m"], "Bird: no row has this label");
+    refused(&["train", "pets.csv", "--weight", "other.csv=0.5", "-o", "m"], "none of the inputs");
+    assert!(!desk.run(&["train", "pets.csv", "--prior", "Cat=2", "-o", "m"]).status.success());
+}
+
+#[test]
+fn an_encoder_is_fine_tuned_and_its_model_asks_for_it() {
+    let desk = Desk::new();
+    desk.file("pets.csv", &pets()).file("rows.csv", "log_message\nthe cat sleeps on the roof\n");
+    let train = ["train", "pets.csv", "--fine-tune-encoder", "own", "-o", "own.safetensors", "--quiet"];
+    desk.says(&[&train[..], &["--epochs", "1", "--learning-rate", "1e-4"]].concat());
+    let weights = desk.read("own/model.safetensors");
+    let classify = ["classify", "rows.csv", "--no-source", "--quiet", "--model", "own.safetensors"];
+    let (status, said) = desk.fails(&classify);
+    assert!(status == 2 && said.contains("made for another encoder"), "{said}");
+    let labelled = desk.says(&[&classify[..], &["--encoder", "own", "--min-confidence", "0"]].concat());
+    assert!(labelled.contains("roof,"), "{labelled}");
+    // The encoder that is there is taken as it is, and gives the same model.
+    let model = desk.read("own.safetensors");
+    desk.says(&[&train[..], &["--epochs", "0"]].concat());
+    assert!(desk.read("own/model.safetensors") == weights && desk.read("own.safetensors") == model);
+}
+
+#[test]
+fn packs_are_listed_picked_and_extended_by_a_file() {
+    let desk = Desk::new();
+    let list = desk.says(&["rules", "list"]);
+    assert!(list.contains("\nsshd ") && list.lines().count() > 40, "{list}");
+    assert!(desk.says(&["rules", "list", "sshd"]).contains("Security Alert"));
+    desk.file(
+        "mine.toml",
+        "[pack]\nname = \"mine\"\nextends = [\"sshd\"]\n\n[[rule]]\nname = \"knock\"\nlabel = \"Knock\"\npattern = \"^knock\"\nexamples = [\"knock on port 7\"]\ncounter_examples = [\"a knock\"]\n",
+    );
+    desk.says(&["rules", "check", "--rules", "mine.toml"]);
+    desk.file(
+        "rows.csv",
+        "source,log_message\nsshd,Failed password for root from 203.0.113.7 port 4222 ssh2\ndoor,knock on port 9\n",
+    );
+    let rows = desk.says(&["classify", "rows.csv", "--rules", "mine.toml", "--explain", "--quiet"]);
+    assert!(rows.contains("Security Alert,rule,1.0000,rule sshd/"), "{rows}");
+    assert!(rows.contains("Knock,rule,1.0000,rule mine/knock"), "{rows}");
+    desk.file("wrong.toml", "[pack]\nname = \"wrong\"\n\n[[rule]]\nname = \"a\"\nlabel = \"A\"\npattern = \"x\"\nexamples = [\"y\"]\n");
+    let output = desk.run(&["rules", "check", "--rules", "wrong.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("does not match its example"));
+    let (status, said) = desk.fails(&["classify", "rows.csv", "--rules", "nonesuch"]);
+    assert!(status == 2 && said.contains("no rule pack \"nonesuch\""), "{said}");
+}
+
+#[test]
+fn the_severity_decides_where_the_words_leave_it_open() {
+    let desk = Desk::new();
+    let mut rows = String::from("log_message,target_label\n");
+    for index in 0..30 {
+        let word = ["disk", "queue", "cache", "lease", "shard"][index % 5];
+        let _ =
+            writeln!(rows, "ERROR {word} state {} changed,Bad", ["a", "b", "c", "d", "e", "f"][index / 5]);
+        let _ =
+            writeln!(rows, "INFO {word} state {} changed,Good", ["a", "b", "c", "d", "e", "f"][index / 5]);
+    }
+    desk.file("rows.csv", &rows);
+    let output = desk.run(&["train", "rows.csv", "-o", "m.safetensors"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("without it, accuracy would be 0."));
+    desk.file("new.csv", "log_message\nERROR table state z changed\nINFO table state z changed\n");
+    let arguments = ["classify", "new.csv", "--no-source", "--model", "m.safetensors", "--quiet"];
+    let labelled = desk.says(&[&arguments[..], &["--min-confidence", "0"]].concat());
+    assert!(
+        labelled.contains("ERROR table state z changed,Bad\nINFO table state z changed,Good"),
+        "{labelled}"
+    );
 }

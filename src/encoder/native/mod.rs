@@ -1,11 +1,12 @@
 //! Our own encoder for BERT models on the CPU: message tokens in, unit vectors out.
 //!
-//! It exists because it is several times faster than the portable encoder: weights packed once for the instructions at hand, no padding
-//! between messages, what follows a product done while its sums are in registers, and one thread a batch. The parts:
+//! It exists because it is several times faster than the portable encoder: weights packed once for the
+//! instructions at hand, no padding between messages, what follows a product done while its sums are in
+//! registers, and one thread a batch. The parts:
 //!
 //! - `forward`: the pass of a batch, top to bottom, on the buffers of a [`Scratch`];
-//! - `multiply` with `epilogue` and `gelu`, `attention` with `exponential`, `normalize`: the kernels, each written once over
-//!   `simd`, the vector operations, which `amx`, `avx512`, `avx2` and `portable` provide;
+//! - `multiply` with `epilogue` and `gelu`, `attention` with `exponential`, `normalize`: the kernels, each
+//!   written once over `simd`, the vector operations, which `amx`, `avx512`, `avx2` and `portable` provide;
 //! - `model`, `packed` and `weights`: from the bytes of a safetensors file to what the kernels read.
 //!
 //! All `unsafe` code of the program is here, nearly all of it in `amx`, `avx512` and `avx2`.
@@ -21,6 +22,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod config;
 mod epilogue;
 mod exponential;
 mod forward;
@@ -44,6 +46,7 @@ use amx::Amx;
 use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use avx512::Avx512;
+pub use config::BertConfig;
 pub use forward::Scratch;
 pub use instructions::Instructions;
 use model::Model;
@@ -57,32 +60,6 @@ pub const PREFERRED_TOKENS: usize = 192;
 const COLUMNS: usize = 64;
 /// Head sizes are multiples of it.
 const HEAD_COLUMNS: usize = 32;
-
-/// The shape of a BERT model, as in its `config.json`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BertConfig {
-    /// Columns of a token's vector.
-    pub hidden_size: usize,
-    /// Layers of attention and feed-forward network.
-    pub num_hidden_layers: usize,
-    /// Heads of attention, which divide the hidden size.
-    pub num_attention_heads: usize,
-    /// Columns between the two halves of the feed-forward network.
-    pub intermediate_size: usize,
-    /// Tokens there are.
-    pub vocab_size: usize,
-    /// Tokens of the longest message.
-    pub max_position_embeddings: usize,
-    /// Added to the variance in layer normalisation.
-    pub layer_norm_eps: f32,
-}
-
-impl BertConfig {
-    /// Columns of one attention head.
-    fn head_size(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
-    }
-}
 
 /// What a path keeps: the proof that the processor has its instructions.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +113,8 @@ macro_rules! with_path {
 #[cfg(test)]
 mod tests;
 
-/// A BERT encoder with mean pooling: the vector of a message is the mean of its tokens' vectors, scaled to length 1.
+/// A BERT encoder with mean pooling: the vector of a message is the mean of its tokens' vectors, scaled to
+/// length 1.
 ///
 /// It is shared by all workers; what changes while encoding is in each worker's [`Scratch`].
 pub struct NativeEncoder {
@@ -147,13 +125,15 @@ pub struct NativeEncoder {
 }
 
 impl NativeEncoder {
-    /// The encoder whose weights `file` holds: a whole safetensors file of f16, bf16 or f32 tensors, named as in BERT, with or without `bert.` before the names.
+    /// The encoder whose weights `file` holds: a whole safetensors file of f16, bf16 or f32 tensors, named as
+    /// in BERT, with or without `bert.` before the names.
     ///
     /// The file is kept: embeddings are looked up in it. The other weights are packed for `instructions`.
     ///
     /// # Errors
     ///
-    /// If the processor lacks `instructions`, the shape is not one of those the kernels take, or the file does not fit the shape.
+    /// If the processor lacks `instructions`, the shape is not one of those the kernels take, or the file
+    /// does not fit the shape.
     pub fn new(
         file: Arc<dyn AsRef<[u8]> + Send + Sync>,
         config: &BertConfig,
@@ -186,7 +166,8 @@ impl NativeEncoder {
         }
         if num_attention_heads == 0 || !hidden_size.is_multiple_of(num_attention_heads * HEAD_COLUMNS) {
             return Err(format!(
-                "{hidden_size} columns in {num_attention_heads} heads are not a multiple of {HEAD_COLUMNS} a head"
+                "{hidden_size} columns in {num_attention_heads} heads are not a multiple of {HEAD_COLUMNS} \
+                 a head"
             ));
         }
         if config.num_hidden_layers == 0 || config.vocab_size == 0 || config.max_position_embeddings == 0 {
@@ -213,15 +194,18 @@ impl NativeEncoder {
         self.config.num_hidden_layers
     }
 
-    /// Unit vectors of `batch` into the rows of `vectors`. A row is the mean of the last layer's output and behind it, where `inner`
-    /// names layers, the mean of each one's output, all scaled to length 1; layer 0 is what goes into the first.
+    /// Unit vectors of `batch` into the rows of `vectors`. A row is the mean of the last layer's output and
+    /// behind it, where `inner` names layers, the mean of each one's output, all scaled to length 1; layer 0
+    /// is what goes into the first.
     ///
-    /// A message is its token ids with CLS and SEP. Its vector is bit for bit the same in any batch; that of an empty message is zero.
+    /// A message is its token ids with CLS and SEP. Its vector is bit for bit the same in any batch; that of
+    /// an empty message is zero.
     ///
     /// # Panics
     ///
-    /// If `vectors` is not `batch.len()` times `1 + inner.len()` times [`Self::dimensions`] long, `inner` names a layer that is not
-    /// there, a message has more tokens than [`Self::max_tokens`], or a token is not in the vocabulary.
+    /// If `vectors` is not `batch.len()` times `1 + inner.len()` times [`Self::dimensions`] long, `inner`
+    /// names a layer that is not there, a message has more tokens than [`Self::max_tokens`], or a token is
+    /// not in the vocabulary.
     pub fn encode(&self, batch: &[&[u32]], inner: &[usize], scratch: &mut Scratch, vectors: &mut [f32]) {
         assert_eq!(
             vectors.len(),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::BertConfig;
+use super::config::BertConfig;
 use super::normalize::Norm;
 use super::packed::{Pack, Packed};
 use super::simd::Simd;

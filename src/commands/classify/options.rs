@@ -1,0 +1,62 @@
+//! From flags to the options of a session.
+
+use anyhow::Result;
+use std::path::Path;
+
+use super::super::setup;
+use crate::cli::{Addition, Classify, OnBadRow};
+use crate::error::usage;
+use crate::input::open::{ColumnNames, Source};
+use crate::input::{BadRows, Limits};
+use crate::pipeline::Added;
+use crate::session::{Format, Options, OutputFormat};
+
+/// What the flags say of the input at `input`, whose rows go to `output`.
+pub fn options(
+    arguments: &Classify,
+    columns: &ColumnNames,
+    input: &Path,
+    output: Option<&Path>,
+) -> Result<Options> {
+    let format = format_of(arguments, input);
+    let name = || Source::new(Some(input)).name();
+    if format == Format::Ndjson && arguments.csv_safe {
+        return Err(usage(format!("--csv-safe is for CSV, and {} is ndjson", name())));
+    }
+    if format != Format::Text && arguments.output_format.is_some() {
+        return Err(usage(format!(
+            "--output-format is for text: {} comes back in the format it has",
+            name()
+        )));
+    }
+    Ok(Options {
+        format,
+        text_output: output_format_of(arguments, output),
+        columns: columns.clone(),
+        delimiter: setup::delimiter(&arguments.columns, Some(input)),
+        added: Added {
+            severity: arguments.add.contains(&Addition::Severity),
+            template: arguments.add.contains(&Addition::Template),
+            explanation: arguments.explain,
+        },
+        multiline: arguments.multiline.clone(),
+        csv_safe: arguments.csv_safe,
+        limits: Limits {
+            record_bytes: arguments.max_record_bytes,
+            bad_rows: if arguments.on_bad_row == OnBadRow::Skip { BadRows::Skip } else { BadRows::Fail },
+            live: arguments.follow,
+            ..Limits::default()
+        },
+        decompressed_bytes: arguments.max_decompressed_bytes,
+    })
+}
+
+/// What the input at `path` is: as the flag says, else as its name does.
+pub fn format_of(arguments: &Classify, path: &Path) -> Format {
+    arguments.format.unwrap_or_else(|| Format::named(path))
+}
+
+/// What the lines of a text become in the file at `output`: as the flag says, else as its name does.
+pub fn output_format_of(arguments: &Classify, output: Option<&Path>) -> OutputFormat {
+    arguments.output_format.unwrap_or_else(|| output.map_or(OutputFormat::Csv, OutputFormat::named))
+}

@@ -1,0 +1,159 @@
+//! Which inputs go to which outputs, and whether that can be done without losing rows.
+
+use anyhow::{Context, Result};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::options::{format_of, output_format_of};
+use crate::cli::{Classify, OnBadRow};
+use crate::error::usage;
+use crate::output::{followed, is_stderr, is_stdout};
+use crate::session::{Format, OutputFormat, compression_named};
+
+/// An input and where its rows go.
+pub struct Task {
+    /// The input; `-` is standard input.
+    pub input: PathBuf,
+    /// The output; nothing is standard output.
+    pub output: Option<PathBuf>,
+}
+
+/// The inputs with their outputs: one to one, or several into a folder.
+pub fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
+    let folder = arguments
+        .output
+        .as_deref()
+        .filter(|path| path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator));
+    let mut inputs = arguments.inputs.clone();
+    if inputs.is_empty() {
+        inputs.push(PathBuf::from("-"));
+    }
+    let Some(folder) = folder else {
+        if inputs.len() > 1 {
+            return Err(usage("several inputs need a folder to write to: -o FOLDER/"));
+        }
+        let input = inputs.swap_remove(0);
+        return Ok(vec![Task { input, output: arguments.output.clone() }]);
+    };
+    if !arguments.dry_run {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let mut taken: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let mut tasks = Vec::new();
+    for input in inputs {
+        let Some(name) = input.file_name().filter(|_| input != Path::new("-")) else {
+            return Err(usage(format!(
+                "{}: has no name for a file in {}",
+                input.display(),
+                folder.display()
+            )));
+        };
+        let mut name = PathBuf::from(name);
+        let packing = compression_named(&name);
+        if packing.is_some() {
+            name.set_extension("");
+        }
+        let mut name = name.into_os_string();
+        if format_of(arguments, &input) == Format::Text {
+            let ndjson = output_format_of(arguments, None) == OutputFormat::Ndjson;
+            name.push(if ndjson { ".ndjson" } else { ".csv" });
+        }
+        if let Some(packing) = packing {
+            name.push(packing);
+        }
+        let output = folder.join(name);
+        if let Some(other) = taken.insert(output.clone(), input.clone()) {
+            return Err(usage(format!(
+                "{} and {} would both be written to {}",
+                other.display(),
+                input.display(),
+                output.display()
+            )));
+        }
+        tasks.push(Task { input, output: Some(output) });
+    }
+    Ok(tasks)
+}
+
+/// Refuses what would lose rows: files that are read and written at once, and rejects that go nowhere.
+pub fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
+    let skips = arguments.on_bad_row == OnBadRow::Skip;
+    if skips != arguments.rejects.is_some() {
+        return Err(usage("--on-bad-row skip and --rejects FILE go together: rows are never dropped unseen"));
+    }
+    let stdin = Path::new("/dev/stdin");
+    let stdout = Path::new("/dev/stdout");
+    let written = tasks
+        .iter()
+        .map(|task| task.output.as_deref())
+        .chain([arguments.rejects.as_deref(), arguments.summary.as_deref()].into_iter().flatten().map(Some));
+    let written: Vec<&Path> =
+        written.map(|path| path.filter(|path| !is_stdout(path)).unwrap_or(stdout)).collect();
+    for (index, output) in written.iter().enumerate() {
+        for task in tasks {
+            let input = if task.input == Path::new("-") { stdin } else { &task.input };
+            if same_file(input, output) {
+                return Err(usage(format!(
+                    "{}: is the input, too: write to another file and rename it",
+                    output.display()
+                )));
+            }
+        }
+        if written[..index].iter().any(|other| {
+            let both_stdout = *other == stdout && *output == stdout;
+            both_stdout || same_file(other, output) || !output.exists() && place(other) == place(output)
+        }) {
+            return Err(usage(format!("{}: two outputs cannot be written to one file", output.display())));
+        }
+    }
+    if arguments.follow {
+        // A file appears when the input ends, and a live one ends with the process.
+        let late = |path: &&Path| {
+            !is_stdout(path) && !is_stderr(path) && path.metadata().map_or(true, |found| found.is_file())
+        };
+        if arguments.output.as_deref().as_ref().is_some_and(late) {
+            return Err(usage(
+                "--follow with -o: a file appears when the input ends; write to standard output (>> FILE)",
+            ));
+        }
+        if arguments.rejects.as_deref().as_ref().is_some_and(late) {
+            return Err(usage(
+                "--follow with --rejects: a file appears when the input ends; write to /dev/stderr (2>> \
+                 FILE)",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Where a file that is not there yet would be made, the same for each of its names.
+fn place(path: &Path) -> PathBuf {
+    let target = followed(path);
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (std::fs::canonicalize(folder), target.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => target,
+    }
+}
+
+/// Whether two names are of one regular file.
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && (a == b || same_inode(&a, &b)),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn same_inode(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (std::fs::metadata(a), std::fs::metadata(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && a.dev() == b.dev() && a.ino() == b.ino(),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn same_inode(_a: &Path, _b: &Path) -> bool {
+    false
+}

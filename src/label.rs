@@ -1,0 +1,69 @@
+//! The labels of a run: names when something is read or written, small numbers in between.
+
+use std::collections::HashMap;
+
+/// The label of a record that no stage answered with enough confidence.
+pub const UNCLASSIFIED: &str = "Unclassified";
+
+/// Index of a label in [`Labels`].
+pub type LabelId = u16;
+
+/// The set of labels a run can give, [`UNCLASSIFIED`] always first.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    names: Vec<String>,
+    ids: HashMap<String, LabelId>,
+}
+
+impl Labels {
+    /// The id of [`UNCLASSIFIED`].
+    pub const UNCLASSIFIED: LabelId = 0;
+
+    /// A set that holds [`UNCLASSIFIED`] alone.
+    pub fn new() -> Self {
+        let mut labels = Self { names: Vec::new(), ids: HashMap::new() };
+        labels.intern(UNCLASSIFIED);
+        labels
+    }
+
+    /// The id of `name`, added if it is new.
+    ///
+    /// # Panics
+    /// When there are more than 65,535 labels; configuration and model files are checked against that limit.
+    pub fn intern(&mut self, name: &str) -> LabelId {
+        if let Some(&id) = self.ids.get(name) {
+            return id;
+        }
+        let id = LabelId::try_from(self.names.len()).expect("label counts are checked when files are read");
+        self.names.push(name.to_owned());
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+
+    /// The id of `name`, if the set has it.
+    pub fn id(&self, name: &str) -> Option<LabelId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The name of `id`.
+    pub fn name(&self, id: LabelId) -> &str {
+        &self.names[usize::from(id)]
+    }
+
+    /// All names, in order of id.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many labels there are, [`UNCLASSIFIED`] included.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,167 @@
+//! Counts since the start, and how Prometheus reads them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::engine::Counts;
+use crate::llm::Report;
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    requests: Mutex<BTreeMap<(String, u16), u64>>,
+    work: Mutex<Work>,
+    refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    files: u64,
+    failed: u64,
+    seconds: f64,
+    templates: u64,
+    unanswered: u64,
+    stages: BTreeMap<&'static str, u64>,
+    labels: BTreeMap<String, u64>,
+}
+
+/// What is now.
+#[derive(Debug)]
+pub struct Gauges {
+    /// Files being classified.
+    pub running: usize,
+    /// Jobs kept.
+    pub jobs: usize,
+    /// Time since the start.
+    pub uptime: Duration,
+}
+
+impl Counters {
+    /// A request was answered.
+    pub fn request(&self, route: &str, status: u16) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests.entry((route.to_owned(), status)).or_default() += 1;
+    }
+
+    /// A request found no place to run.
+    pub fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A classification ended after `time`; without counts it failed.
+    pub fn classified(&self, counts: Option<&Counts>, time: Duration) {
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.seconds += time.as_secs_f64();
+        let Some(counts) = counts else {
+            work.failed += 1;
+            return;
+        };
+        work.files += 1;
+        work.templates += counts.templates;
+        work.unanswered += counts.unanswered_rows;
+        for (stage, rows) in &counts.stages {
+            *work.stages.entry(stage).or_default() += rows;
+        }
+        for (label, rows) in &counts.labels {
+            *work.labels.entry(label.clone()).or_default() += rows;
+        }
+    }
+
+    /// The page of `GET /metrics`.
+    pub fn page(&self, gauges: &Gauges, llm: Option<&Report>) -> String {
+        let mut page = Page(String::new());
+        page.head("logclass_requests_total", "counter", "Requests answered, by route and status.");
+        for ((route, status), count) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            page.line("logclass_requests_total", &format!("route=\"{route}\",status=\"{status}\""), count);
+        }
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        page.single("logclass_files_total", "counter", "Files classified.", work.files);
+        page.single(
+            "logclass_files_failed_total",
+            "counter",
+            "Files that could not be classified.",
+            work.failed,
+        );
+        let refused = self.refused.load(Ordering::Relaxed);
+        page.single(
+            "logclass_refused_total",
+            "counter",
+            "Requests refused because all places were taken.",
+            refused,
+        );
+        page.single("logclass_busy_seconds_total", "counter", "Time spent classifying.", work.seconds);
+        page.single(
+            "logclass_templates_total",
+            "counter",
+            "Templates that no rule had settled.",
+            work.templates,
+        );
+        let unanswered = work.unanswered;
+        page.single(
+            "logclass_llm_unanswered_rows_total",
+            "counter",
+            "Rows the LLM should have answered.",
+            unanswered,
+        );
+        if let Some(llm) = llm {
+            page.llm(llm);
+        }
+        page.head("logclass_stage_rows_total", "counter", "Rows classified, by stage.");
+        for (stage, rows) in &work.stages {
+            page.line("logclass_stage_rows_total", &format!("stage=\"{stage}\""), rows);
+        }
+        page.head("logclass_label_rows_total", "counter", "Rows classified, by label.");
+        for (label, rows) in &work.labels {
+            page.line("logclass_label_rows_total", &format!("label=\"{}\"", escaped(label)), rows);
+        }
+        drop(work);
+        page.single("logclass_running", "gauge", "Files being classified.", gauges.running);
+        page.single("logclass_jobs", "gauge", "Jobs kept.", gauges.jobs);
+        page.single("logclass_uptime_seconds", "gauge", "Time since the start.", gauges.uptime.as_secs());
+        page.0
+    }
+}
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name}{{{labels}}} {value}");
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(name, kind, help);
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+}
+
+impl Page {
+    fn llm(&mut self, llm: &Report) {
+        let used = llm.usage;
+        self.single("logclass_llm_requests_total", "counter", "Requests to the LLM.", used.requests);
+        self.head("logclass_llm_tokens_total", "counter", "Tokens of the LLM's prompts and answers.");
+        self.line("logclass_llm_tokens_total", "part=\"prompt\"", used.prompt_tokens);
+        self.line("logclass_llm_tokens_total", "part=\"answer\"", used.completion_tokens);
+        if let Some(cost) = llm.cost {
+            self.single(
+                "logclass_llm_cost_total",
+                "counter",
+                "What they cost, by the prices in [llm].",
+                cost,
+            );
+        }
+        let on = u8::from(llm.off.is_none());
+        self.single("logclass_llm_up", "gauge", "0 when the budget is spent or failures made a pause.", on);
+    }
+}
+
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

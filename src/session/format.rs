@@ -1,0 +1,87 @@
+//! What a file's name says about it: its format, and the byte between its fields.
+
+use clap::ValueEnum;
+use std::path::Path;
+
+/// What an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Fields between delimiters
+    #[default]
+    Csv,
+    /// A JSON object a line
+    Ndjson,
+    /// A message a line
+    Text,
+}
+
+impl Format {
+    /// The format that the name of `path` stands for.
+    pub fn named(path: &Path) -> Self {
+        match extension(path).as_deref() {
+            Some("ndjson" | "jsonl") => Self::Ndjson,
+            Some("log") => Self::Text,
+            _ => Self::Csv,
+        }
+    }
+}
+
+/// What lines of text become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// A column for the line, and the label
+    #[default]
+    Csv,
+    /// An object with the line and the label
+    Ndjson,
+}
+
+impl OutputFormat {
+    /// The format that the name of `path` stands for.
+    pub fn named(path: &Path) -> Self {
+        match extension(path).as_deref() {
+            Some("ndjson" | "jsonl") => Self::Ndjson,
+            _ => Self::Csv,
+        }
+    }
+}
+
+/// The delimiter that the name of `path` stands for, where it stands for one.
+pub fn delimiter_named(path: &Path) -> Option<u8> {
+    (extension(path)? == "tsv").then_some(b'\t')
+}
+
+/// The extension of a compressed file, with its dot, in lower case.
+pub fn compression_named(path: &Path) -> Option<&'static str> {
+    let found = path.extension()?;
+    [".gz", ".zst"].into_iter().find(|known| found.eq_ignore_ascii_case(&known[1..]))
+}
+
+/// The extension in lower case, in front of that of a compression.
+fn extension(path: &Path) -> Option<String> {
+    let inner = if compression_named(path).is_some() { Path::new(path.file_stem()?) } else { path };
+    inner.extension().map(|found| found.to_string_lossy().to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_format_whatever_the_case_and_the_compression() {
+        let cases = [
+            ("a.csv", Format::Csv),
+            ("a", Format::Csv),
+            ("a.gz", Format::Csv),
+            ("a.JSONL", Format::Ndjson),
+            ("a.ndjson.zst", Format::Ndjson),
+            ("app.log.GZ", Format::Text),
+        ];
+        for (name, format) in cases {
+            assert_eq!(Format::named(Path::new(name)), format, "{name}");
+        }
+        assert_eq!(OutputFormat::named(Path::new("a.jsonl.gz")), OutputFormat::Ndjson);
+        assert_eq!(delimiter_named(Path::new("a.TSV.gz")), Some(b'\t'));
+        assert_eq!(delimiter_named(Path::new("tsv")), None);
+    }
+}

@@ -1,0 +1,230 @@
+//! The one way in: a cascade with its options, opened on one input and run into one destination.
+//!
+//! ```text
+//! Options ──┐
+//! bytes ────┴─ Session::open ── Opened ── run(destination) ── Tally
+//! ```
+//!
+//! The command line makes the options from its flags and the server from a request's query. What they have in
+//! common, from the first byte to the last row, is here, once.
+
+mod format;
+
+use anyhow::Result;
+use std::sync::Arc;
+
+use crate::cascade::Cascade;
+use crate::input::decode::{Bytes, decode};
+use crate::input::open::{ColumnNames, open_csv, open_lines};
+use crate::input::silence::Listening;
+use crate::input::{ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
+use crate::llm::{Llm, Report};
+use crate::pipeline::{
+    Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
+};
+use crate::progress::Progress;
+pub use format::{Format, OutputFormat, compression_named, delimiter_named};
+
+/// What an input is and what becomes of it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What it is.
+    pub format: Format,
+    /// What its lines become, where it is text.
+    pub text_output: OutputFormat,
+    /// Its columns.
+    pub columns: ColumnNames,
+    /// Byte between its fields; nothing leaves that to the header.
+    pub delimiter: Option<u8>,
+    /// What is added beside the label.
+    pub added: Added,
+    /// How lines of text become records.
+    pub multiline: Multiline,
+    /// Make cells harmless that a spreadsheet would run.
+    pub csv_safe: bool,
+    /// How it is read.
+    pub limits: Limits,
+    /// Bytes that it may become when it is decompressed.
+    pub decompressed_bytes: u64,
+}
+
+/// Cascade, LLM and resources, for any number of inputs. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Session {
+    cascade: Cascade,
+    llm: Option<Arc<Llm>>,
+    resources: Resources,
+}
+
+impl Session {
+    /// A session over `cascade`, which asks `llm` where a path leads to it.
+    pub fn new(cascade: Cascade, llm: Option<Llm>, resources: Resources) -> Self {
+        Self { cascade, llm: llm.map(Arc::new), resources }
+    }
+
+    /// The same with an LLM of its own, within the same budget: to stop it stops nobody else.
+    #[must_use]
+    pub fn for_request(&self) -> Self {
+        let llm = self.llm.as_ref().map(|llm| Arc::new(llm.for_request()));
+        Self { llm, ..self.clone() }
+    }
+
+    /// The cascade.
+    pub fn cascade(&self) -> &Cascade {
+        &self.cascade
+    }
+
+    /// Whether there is an LLM.
+    pub fn has_llm(&self) -> bool {
+        self.llm.is_some()
+    }
+
+    /// What the LLM did, if there is one.
+    pub fn llm_report(&self) -> Option<Report> {
+        self.llm.as_ref().map(|llm| llm.report())
+    }
+
+    /// Reads the beginning of an input and finds its columns.
+    ///
+    /// # Errors
+    /// When it cannot be read, is of a kind that is not understood, or lacks a column.
+    pub fn open(&self, bytes: Bytes, options: &Options) -> Result<Opened> {
+        let decoded = decode(bytes, options.decompressed_bytes)?;
+        let session =
+            Self { cascade: self.cascade.clone().explaining(options.added.explanation), ..self.clone() };
+        let (compressed, transcoded) = (decoded.compressed, decoded.transcoded);
+        let opened = |body: Body| Opened { session, body, added: options.added, compressed, transcoded };
+        Body::open(decoded.bytes, options).map(opened)
+    }
+}
+
+/// An input whose beginning was read and found to be in order.
+pub struct Opened {
+    session: Session,
+    body: Body,
+    added: Added,
+    /// Whether it was compressed, so that its length says nothing about that of its text.
+    pub compressed: bool,
+    /// Whether it was UTF-16; what is written is UTF-8.
+    pub transcoded: bool,
+}
+
+impl Opened {
+    /// The byte between the fields of a CSV.
+    pub fn delimiter(&self) -> Option<u8> {
+        match self.body.shape {
+            Shape::Csv { delimiter, .. } => Some(delimiter),
+            _ => None,
+        }
+    }
+
+    /// The same, where nobody named it and the header told.
+    pub fn sniffed_delimiter(&self) -> Option<u8> {
+        self.delimiter().filter(|_| self.body.sniffed)
+    }
+
+    /// What makes the run end early where it waits for an LLM.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.session.llm.clone())
+    }
+
+    /// Classifies the input into `destination`, which is not made final.
+    ///
+    /// # Errors
+    /// When reading, encoding or writing fails.
+    pub fn run(self, destination: &mut Destination<'_>, progress: &mut Progress) -> Result<Tally> {
+        let Self { session, body, added, .. } = self;
+        destination.output.write(&body.head)?;
+        if destination.live {
+            destination.output.flush()?;
+        }
+        let format = RowFormat::new(session.cascade.labels(), body.shape, added);
+        Pipeline::new(&session.cascade, session.llm.as_deref(), session.resources).run(
+            body.reader,
+            destination,
+            &format,
+            progress,
+        )
+    }
+}
+
+/// Tells a run that nobody waits for it any more.
+#[derive(Debug)]
+pub struct Stopper(Option<Arc<Llm>>);
+
+impl Stopper {
+    /// Tells it.
+    pub fn stop(&self) {
+        if let Some(llm) = &self.0 {
+            llm.withdraw();
+        }
+    }
+}
+
+/// The records, and how they are written.
+struct Body {
+    reader: ChunkReader<Bytes>,
+    /// What the output begins with.
+    head: Vec<u8>,
+    shape: Shape,
+    /// Whether the delimiter was told by the header.
+    sniffed: bool,
+}
+
+impl Body {
+    fn open(bytes: Bytes, options: &Options) -> Result<Self> {
+        match options.format {
+            Format::Csv => Self::csv(bytes, options),
+            Format::Ndjson => Self::ndjson(bytes, options),
+            Format::Text => Self::text(bytes, options),
+        }
+    }
+
+    fn csv(bytes: Bytes, options: &Options) -> Result<Self> {
+        let Options { columns, csv_safe: safe, .. } = options;
+        let input = open_csv(bytes, options.delimiter, columns, options.limits)?;
+        let delimiter = input.layout.delimiter;
+        let new = new_columns(&input, &columns.label, options.added)?;
+        let overwrite = input.layout.label.is_some();
+        let shape = Shape::Csv { delimiter, newline: input.newline, overwrite, safe: *safe };
+        let head = if columns.no_header {
+            input.header
+        } else {
+            header(&input.header, &new, delimiter, input.newline, *safe)
+        };
+        Ok(Self { reader: input.reader, head, shape, sniffed: input.sniffed })
+    }
+
+    fn ndjson(bytes: Bytes, options: &Options) -> Result<Self> {
+        let columns = options.columns.clone();
+        let shape = Shape::Json { label: columns.label.clone() };
+        let layout = JsonLayout {
+            message: columns.message,
+            source: columns.source,
+            label: columns.label,
+            severity: columns.severity,
+            overwrite: columns.overwrite,
+            added: options.added.names(),
+        };
+        let (reader, mark) = open_lines(bytes, LineLayout::Json(layout), options.limits)?;
+        Ok(Self { reader, head: mark.to_vec(), shape, sniffed: false })
+    }
+
+    fn text(bytes: Bytes, options: &Options) -> Result<Self> {
+        let joins = options.multiline != Multiline::Off;
+        // A live record of several lines ends when the next one begins, or when nothing comes for a while.
+        let bytes: Bytes = if options.limits.live && joins { Box::new(Listening::new(bytes)) } else { bytes };
+        let (reader, _) = open_lines(bytes, LineLayout::Text(options.multiline.clone()), options.limits)?;
+        let ColumnNames { message, label, .. } = options.columns.clone();
+        let safe = options.csv_safe;
+        let (head, shape) = match options.text_output {
+            OutputFormat::Csv => {
+                let mut names = vec![message.as_str(), label.as_str()];
+                names.extend(options.added.names());
+                (text_header(&names, safe), Shape::TextToCsv { safe })
+            }
+            OutputFormat::Ndjson => (Vec::new(), Shape::TextToJson { message, label }),
+        };
+        Ok(Self { reader, head, shape, sniffed: false })
+    }
+}

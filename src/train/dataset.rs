@@ -1,0 +1,204 @@
+//! Labelled messages as training sees them: distinct templates, each with its label.
+
+use anyhow::{Result, bail};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use crate::label::UNCLASSIFIED;
+use crate::template::Template;
+
+/// A labelled message.
+#[derive(Debug, Clone, Copy)]
+pub struct Example<'a> {
+    /// The message, envelope included.
+    pub message: &'a str,
+    /// Its label; empty where it has none.
+    pub label: &'a str,
+    /// What cross-validation keeps together, a program for one; may be empty.
+    pub group: &'a str,
+    /// How much it counts beside others of its label.
+    pub weight: f32,
+}
+
+/// Labelled messages, one entry per distinct template.
+#[derive(Debug, Clone, Default)]
+pub struct Dataset {
+    /// The labels, in alphabetical order.
+    pub labels: Vec<String>,
+    /// The templates, in alphabetical order.
+    pub templates: Vec<Template>,
+    /// Label of each template.
+    pub truth: Vec<u16>,
+    /// Group of each template.
+    pub groups: Vec<String>,
+    /// How much each template counts.
+    pub weights: Vec<f32>,
+    /// Templates that are labelled `Unclassified`: they set the abstention and are no class.
+    pub outliers: Vec<Template>,
+    /// Rows read.
+    pub rows: usize,
+    /// What a person should know of the data, each with its remedy.
+    pub warnings: Vec<String>,
+}
+
+/// Text that belongs to no log, for data that brings none labelled `Unclassified` of its own.
+const OUTLIERS: &str = include_str!("../../resources/corpus/sentences/unclassified.csv");
+
+/// Templates a label should have at the least.
+const FEW: usize = 5;
+
+/// What the rows of one template say.
+#[derive(Default)]
+struct Entry {
+    labels: BTreeMap<String, usize>,
+    group: Option<String>,
+    weight: f32,
+}
+
+impl Dataset {
+    /// Groups rows by template. A template with more than one label gets the one that most of its rows have.
+    ///
+    /// # Errors
+    /// When fewer than two labels are there, or more than a model can hold.
+    pub fn new<'a>(rows: impl IntoIterator<Item = Example<'a>>) -> Result<Self> {
+        let mut entries: HashMap<Template, Entry> = HashMap::new();
+        let (mut read, mut unlabelled, mut empty) = (0, 0, 0);
+        for row in rows {
+            read += 1;
+            let (label, template) = (row.label.trim(), Template::of(row.message.as_bytes()));
+            if label.is_empty() {
+                unlabelled += 1;
+            } else if template.text.is_empty() {
+                empty += 1;
+            } else {
+                let entry = entries.entry(template).or_default();
+                *entry.labels.entry(label.to_owned()).or_default() += 1;
+                // Of several groups the first by name, so that the order of the rows does not matter.
+                if entry.group.as_deref().is_none_or(|group| row.group < group) {
+                    entry.group = Some(row.group.to_owned());
+                }
+                entry.weight = entry.weight.max(row.weight);
+            }
+        }
+        let mut dataset = Self { rows: read, ..Self::default() };
+        let skipped = [(unlabelled, "without a label"), (empty, "with an empty message")];
+        for (count, what) in skipped.into_iter().filter(|(count, _)| *count > 0) {
+            let (rows, were) = if count == 1 { ("row", "was") } else { ("rows", "were") };
+            dataset.warnings.push(format!("{count} {rows} {what} {were} skipped"));
+        }
+        let mut settled: Vec<(Template, String, Entry)> = Vec::with_capacity(entries.len());
+        for (template, entry) in entries {
+            let mut labels: Vec<(&String, &usize)> = entry.labels.iter().collect();
+            labels.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+            if let [(first, _), (second, _), ..] = &labels[..] {
+                dataset.warnings.push(format!(
+                    "{:?} is labelled {first:?} and {second:?}; {first:?} was taken: correct the rows that are wrong",
+                    template.text
+                ));
+            }
+            let label = labels[0].0.clone();
+            settled.push((template, label, entry));
+        }
+        settled.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        dataset.warnings.sort_unstable();
+        dataset.name_labels(settled.iter().map(|(_, label, _)| label.as_str()))?;
+        for (template, label, entry) in settled {
+            match dataset.labels.binary_search(&label) {
+                Ok(index) => {
+                    dataset.templates.push(template);
+                    dataset.truth.push(u16::try_from(index).unwrap_or(u16::MAX));
+                    dataset.groups.push(entry.group.unwrap_or_default());
+                    dataset.weights.push(entry.weight);
+                }
+                Err(_) => dataset.outliers.push(template),
+            }
+        }
+        if dataset.outliers.is_empty() {
+            dataset.borrow_outliers();
+        }
+        dataset.warn_of_rare_labels();
+        Ok(dataset)
+    }
+
+    fn name_labels<'a>(&mut self, labels: impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut names: Vec<&str> = labels.filter(|&name| name != UNCLASSIFIED).collect();
+        names.sort_unstable();
+        names.dedup();
+        let rows = self.rows;
+        match &names[..] {
+            [] => bail!("no label among {rows} rows: a model needs two or more"),
+            [only] => bail!("{only:?} is the only label among {rows} rows: a model needs two or more"),
+            _ => {}
+        }
+        if names.len() >= usize::from(u16::MAX) {
+            bail!("{} labels are more than a model can hold ({})", names.len(), u16::MAX - 1);
+        }
+        self.labels = names.into_iter().map(str::to_owned).collect();
+        Ok(())
+    }
+
+    /// Takes the outliers that the program carries, but for those that are templates of this data.
+    fn borrow_outliers(&mut self) {
+        let mut reader = csv::Reader::from_reader(OUTLIERS.as_bytes());
+        let texts = reader.records().filter_map(|record| Some(Template::of(record.ok()?.get(1)?.as_bytes())));
+        self.outliers = texts
+            .filter(|outlier| !outlier.text.is_empty() && self.templates.binary_search(outlier).is_err())
+            .collect();
+        self.outliers.sort_unstable();
+        self.outliers.dedup();
+    }
+
+    fn warn_of_rare_labels(&mut self) {
+        let mut counts = vec![0; self.labels.len()];
+        for &label in &self.truth {
+            counts[usize::from(label)] += 1;
+        }
+        for (name, count) in self.labels.iter().zip(counts) {
+            if count < FEW {
+                let templates = if count == 1 { "template" } else { "templates" };
+                self.warnings.push(format!(
+                    "label {name:?} has {count} distinct {templates}: label more messages of its kind (rows that differ in numbers only count once)"
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example<'a>(message: &'a str, label: &'a str) -> Example<'a> {
+        Example { message, label, group: "", weight: 1.0 }
+    }
+
+    #[test]
+    fn rows_are_grouped_by_template_and_contradictions_are_named() {
+        let rows = [
+            example("a 1", "X"),
+            example("a 2", "X"),
+            example("a 3", "Y"),
+            example("b", "Y"),
+            example("c", ""),
+            example("hello", UNCLASSIFIED),
+        ];
+        let dataset = Dataset::new(rows).unwrap();
+        let texts = |templates: &[Template]| -> Vec<String> {
+            templates.iter().map(|template| template.text.clone()).collect()
+        };
+        assert_eq!(dataset.labels, ["X", "Y"]);
+        assert_eq!(texts(&dataset.templates), ["a #", "b"]);
+        assert_eq!(dataset.truth, [0, 1]);
+        assert_eq!(texts(&dataset.outliers), ["hello"]);
+        assert!(
+            dataset.warnings.iter().any(|warning| warning.starts_with("\"a #\" is labelled \"X\" and \"Y\""))
+        );
+        assert!(dataset.warnings.iter().any(|warning| warning == "1 row without a label was skipped"));
+    }
+
+    #[test]
+    fn one_label_is_no_classification() {
+        let rows = [example("a", "X"), example("b", "X"), example("c", UNCLASSIFIED)];
+        assert!(Dataset::new(rows).is_err());
+    }
+}

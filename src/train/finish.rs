@@ -1,0 +1,73 @@
+//! The end of a training: a head on all of the dataset, with what cross-validation chose.
+
+use super::dataset::Dataset;
+use super::encoded::Encoded;
+use super::regression::{self, Penalty, Targets};
+use super::select::{self, HeldOut};
+use super::settings::Settings;
+use crate::encoder::Encoder;
+use crate::head::prototypes::{MAX_PROTOTYPES, Prototypes};
+use crate::head::{FORMAT_VERSION, Head, ModelInfo, TrainingInfo};
+use crate::template::{MASKER_VERSION, Template};
+
+/// Trains a head on all of the dataset, with what cross-validation chose.
+pub fn finish(
+    dataset: &Dataset,
+    encoded: &Encoded,
+    encoder: &Encoder,
+    settings: &Settings,
+    held_out: &HeldOut,
+    mut training: TrainingInfo,
+) -> Head {
+    let all: Vec<usize> = (0..dataset.templates.len()).collect();
+    let labels = dataset.labels.len();
+    let features = encoded.features();
+    let penalty = Penalty { regularisation: held_out.regularisation, tolerance: 1e-5 };
+    let prior = settings.prior.shares(dataset);
+    let targets = Targets { truth: &dataset.truth, labels, prior: &prior, weights: &dataset.weights };
+    let weights = regression::fit(features, targets, &all, penalty, None);
+    let everything: Vec<usize> = (0..dataset.templates.len() + dataset.outliers.len()).collect();
+    let familiarity = select::fit_familiarity(dataset, encoded, &everything);
+    #[allow(clippy::cast_possible_truncation)] // the file holds f32
+    let narrow = |weights: Vec<f64>| weights.into_iter().map(|weight| weight as f32).collect();
+    training.program = format!("logclass {}", env!("CARGO_PKG_VERSION"));
+    training.rows = dataset.rows;
+    training.templates = dataset.templates.len();
+    training.regularisation = held_out.regularisation;
+    training.seed = settings.seed;
+    training.target_precision = settings.precision;
+    training.cross_validation = Some(held_out.figures.clone());
+    let info = ModelInfo {
+        format: FORMAT_VERSION,
+        labels: dataset.labels.clone(),
+        encoder: encoder.identity().name.clone(),
+        encoder_sha256: encoder.identity().sha256.clone(),
+        dimensions: encoded.dimensions,
+        layers: encoded.layers.clone(),
+        masker: MASKER_VERSION,
+        ngrams: settings.ngrams,
+        severity_weight: settings.severity_weight,
+        temperature: held_out.temperature,
+        min_confidence: held_out.min_confidence,
+        min_familiarity: held_out.min_familiarity,
+        confidence_weight: held_out.confidence_weight,
+        training,
+    };
+    let mut hashes: Vec<u64> = dataset.templates.iter().map(Template::hash).collect();
+    hashes.sort_unstable();
+    Head::new(info, narrow(weights), narrow(familiarity), prototypes(dataset, encoded), hashes)
+}
+
+/// All templates, or where there are too many every so-manieth of each label.
+fn prototypes(dataset: &Dataset, encoded: &Encoded) -> Prototypes {
+    let mut samples: Vec<usize> = (0..dataset.templates.len()).collect();
+    if samples.len() > MAX_PROTOTYPES {
+        samples.sort_by_key(|&sample| dataset.truth[sample]);
+        let all = samples.len();
+        samples = (0..MAX_PROTOTYPES).map(|index| samples[index * all / MAX_PROTOTYPES]).collect();
+    }
+    let vectors: Vec<f32> = samples.iter().flat_map(|&sample| encoded.vector(sample)).copied().collect();
+    let templates = samples.iter().map(|&sample| dataset.templates[sample].text.clone()).collect();
+    let labels = samples.iter().map(|&sample| dataset.truth[sample]).collect();
+    Prototypes::new(encoded.dimensions, &vectors, templates, labels)
+}

@@ -1,0 +1,74 @@
+//! Choices of a training.
+
+use super::dataset::Dataset;
+use crate::head::ngrams::NgramShape;
+
+/// Choices of a training.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folds of the cross-validation.
+    pub folds: usize,
+    /// Seed of the folds.
+    pub seed: u64,
+    /// Precision that `min_confidence` is chosen for.
+    pub precision: f64,
+    /// How n-grams are made.
+    pub ngrams: NgramShape,
+    /// What a severity counts as a feature, beside the 1 of the sentence vector; 0 leaves it out.
+    pub severity_weight: f32,
+    /// How often each label is expected.
+    pub prior: Prior,
+    /// Inverse strengths of the regularisation to choose from.
+    pub regularisations: Vec<f64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            folds: 5,
+            seed: 0,
+            precision: 0.95,
+            ngrams: NgramShape { minimum: 3, maximum: 5, buckets: 1 << 13, weight: 1.5 },
+            severity_weight: 2.0,
+            prior: Prior::Data,
+            regularisations: vec![1.0, 10.0, 100.0],
+        }
+    }
+}
+
+/// How often each label is expected where the model will be used.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prior {
+    /// As often as among the distinct templates of the data.
+    Data,
+    /// All labels alike.
+    Balanced,
+    /// Labels with their shares; those that are not named share what is left, in the data's proportions.
+    Named(Vec<(String, f64)>),
+}
+
+impl Prior {
+    /// The share of each label; empty for [`Prior::Data`].
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn shares(&self, dataset: &Dataset) -> Vec<f64> {
+        let labels = dataset.labels.len();
+        match self {
+            Self::Data => Vec::new(),
+            Self::Balanced => vec![1.0 / labels as f64; labels],
+            Self::Named(named) => {
+                let share =
+                    |label: &String| named.iter().find(|(name, _)| name == label).map(|(_, share)| *share);
+                let mut counts = vec![0.0; labels];
+                dataset.truth.iter().for_each(|&label| counts[usize::from(label)] += 1.0);
+                let unnamed = |label: usize| share(&dataset.labels[label]).is_none();
+                let left = (1.0 - named.iter().map(|(_, share)| share).sum::<f64>()).max(0.0);
+                let rest: f64 = (0..labels).filter(|&label| unnamed(label)).map(|label| counts[label]).sum();
+                (0..labels)
+                    .map(|label| {
+                        share(&dataset.labels[label]).unwrap_or(left * counts[label] / rest.max(1.0))
+                    })
+                    .collect()
+            }
+        }
+    }
+}
