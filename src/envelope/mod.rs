@@ -52,7 +52,9 @@ pub struct Envelope<'a> {
 
 /// Opens the envelope of a message. Whatever is not understood is body.
 ///
-/// ```ignore
+/// ```
+/// use logclass::envelope::{Severity, open};
+///
 /// let envelope = open(b"Jan  2 03:04:05 web1 sshd[42]: error: no more sessions");
 /// assert_eq!(envelope.program.as_deref(), Some(&b"sshd"[..]));
 /// assert_eq!(envelope.severity, Some(Severity::Error));
