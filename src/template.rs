@@ -28,7 +28,7 @@ mod scan;
 
 use std::borrow::Cow;
 
-use crate::envelope::{self, Severity};
+use crate::envelope::{self, Envelope, Severity};
 
 /// Version of the masking rules. A model remembers the one it was trained with; any change of the output of
 /// [`mask_into`] must raise it.
@@ -49,7 +49,7 @@ pub struct Template {
 impl Template {
     /// Opens the envelope of `message` and masks what is inside.
     pub fn of(message: &[u8]) -> Self {
-        let envelope = envelope::open(&message[..message.len().min(READ_BYTES)]);
+        let envelope = open_front(message);
         Self { text: mask(&envelope.body), severity: envelope.severity }
     }
 
@@ -60,9 +60,14 @@ impl Template {
     }
 }
 
+/// The envelope of as much of `message` as can reach its template: what rules, model and output look at.
+pub fn open_front(message: &[u8]) -> Envelope<'_> {
+    envelope::open(&message[..message.len().min(READ_BYTES)])
+}
+
 /// What lies beyond in a message cannot reach the template: masking shortens a text to no less than a
 /// fraction of this.
-pub const READ_BYTES: usize = 16 * MAX_TEMPLATE_BYTES;
+const READ_BYTES: usize = 16 * MAX_TEMPLATE_BYTES;
 
 /// The template of `message`. Bytes that are not UTF-8 become U+FFFD.
 pub fn mask(message: &[u8]) -> String {

@@ -10,13 +10,12 @@ use crate::cascade::Cascade;
 use crate::cli::{Eval, EvalStage};
 use crate::console::{counted, print, tell};
 use crate::encoder::{Encoder, parse_source};
-use crate::envelope;
 use crate::error::ExitStatus;
 use crate::evaluation::{Evaluation, Mistake};
 use crate::label::{Labels, UNCLASSIFIED};
 use crate::metrics::Scored;
 use crate::output::Output;
-use crate::template::Template;
+use crate::template::{Template, open_front};
 use crate::train::{Dataset, Encoded, Settings, folds, group_folds, select};
 use crate::verdict::{Reason, Stage, Verdict};
 
@@ -92,7 +91,7 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
             None
         } else {
             let message = row.message.as_bytes();
-            cascade.by_rules(row.source.as_bytes(), message, &envelope::open(message))
+            cascade.by_rules(row.source.as_bytes(), message, &open_front(message))
         };
         let model = by_template.get(template).copied();
         let verdict = rule.or(model).unwrap_or(Verdict::unclassified(0.0, Reason::Empty));

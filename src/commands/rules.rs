@@ -8,11 +8,11 @@ use super::setup;
 use crate::cli::{Columns, RulesCommand};
 use crate::config::Config;
 use crate::console::{counted, grouped, print};
-use crate::envelope;
 use crate::error::{ExitStatus, UsageError};
 use crate::input::Limits;
 use crate::input::open::{Source, open_csv};
 use crate::rules::{self, Rules, packs};
+use crate::template::open_front;
 
 /// Runs the command.
 pub fn run(command: &RulesCommand) -> Result<ExitStatus> {
@@ -88,7 +88,7 @@ fn test(
             let message = chunk.field(record.message);
             let source = chunk.field(record.source);
             let hit = rules
-                .first_match(&source, &message, &envelope::open(&message))
+                .first_match(&source, &message, &open_front(&message))
                 .map_or(&mut left, |index| &mut hits[index]);
             hit.count(&message, examples, || chunk.line_of(record.start as usize));
         }

@@ -9,13 +9,12 @@ use std::collections::HashMap;
 
 use super::setup;
 use crate::cli::Suggest;
-use crate::envelope;
 use crate::error::ExitStatus;
 use crate::head::prototypes::dot;
 use crate::input::Limits;
 use crate::input::open::{Source, open_csv};
 use crate::output::Output;
-use crate::template::Template;
+use crate::template::{Template, open_front};
 
 /// Templates looked at, the most worthwhile first; each choice compares all of them.
 const CANDIDATES: usize = 5_000;
@@ -42,7 +41,7 @@ pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
     while let Some(chunk) = csv.reader.next_chunk().with_context(|| source.name())? {
         for record in &chunk.records {
             let (source, message) = (chunk.field(record.source), chunk.field(record.message));
-            if cascade.by_rules(&source, &message, &envelope::open(&message)).is_some() {
+            if cascade.by_rules(&source, &message, &open_front(&message)).is_some() {
                 continue;
             }
             let entry = seen

@@ -28,7 +28,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use crate::cascade::{Cascade, LlmTurn, Path};
-use crate::envelope;
 use crate::input::{Chunk, ChunkReader};
 use crate::llm::Llm;
 use crate::progress::Progress;
@@ -177,7 +176,7 @@ impl<'a> Pipeline<'a> {
                 None => {}
             }
             let path = self.cascade.path(&source);
-            let envelope = envelope::open(&message[..message.len().min(template::READ_BYTES)]);
+            let envelope = template::open_front(&message);
             let by_rules =
                 if path.rules { self.cascade.by_rules(&source, &message, &envelope) } else { None };
             if let Some(verdict) = by_rules

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use crate::cascade::Cascade;
-use crate::envelope;
 use crate::input::open::CsvInput;
 use crate::input::{Chunk, FieldForm, FieldSpan, InputError, RecordSpan, csv};
 use crate::label::Labels;
-use crate::template::{READ_BYTES, mask};
+use crate::template::{mask, open_front};
 use crate::verdict::Verdict;
 
 /// Columns that `--explain` adds.
@@ -156,7 +155,7 @@ impl RowFormat {
         let mut values = Vec::new();
         if self.added.severity || self.added.template {
             let message = chunk.field(record.message);
-            let envelope = envelope::open(&message[..message.len().min(READ_BYTES)]);
+            let envelope = open_front(&message);
             if self.added.severity {
                 let severity = chunk.severity(record, &envelope);
                 values.push(severity.map_or(Value::Nothing, |found| Value::Text(found.as_str().to_owned())));
