@@ -4,8 +4,10 @@
 //! carries as well.
 
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::literal::{ExtractKind, Extractor, Literal};
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
+use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
+use std::cmp::Reverse;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -36,28 +38,48 @@ struct Rule {
     on: Option<String>,
 }
 
-/// Texts of which every match has one, at its beginning or its end: what is searched for before a pattern is tried. Empty where a
-/// pattern has none, or too many.
+/// Fewest bytes of a literal: what the search looks for at once.
+const SHORTEST: usize = 4;
+
+/// Texts of which every match has one: what is searched for before a pattern is tried. Empty where a pattern has none, or too many.
 fn literals(pattern: &str) -> Vec<String> {
-    const SHORTEST: usize = 4;
-    let Ok(hir) = ParserBuilder::new().utf8(false).build().parse(pattern) else { return Vec::new() };
-    let mut best: (usize, Vec<String>) = (0, Vec::new());
-    for kind in [ExtractKind::Prefix, ExtractKind::Suffix] {
-        let mut extractor = Extractor::new();
-        extractor.kind(kind).limit_total(64).limit_class(4);
-        let sequence = extractor.extract(&hir);
-        let Some(found) = sequence.literals() else { continue };
-        let shortest = found.iter().map(Literal::len).min().unwrap_or(0);
-        let texts: Result<Vec<String>, _> =
-            found.iter().map(|literal| String::from_utf8(literal.as_bytes().to_vec())).collect();
-        if let Ok(texts) = texts
-            && shortest >= SHORTEST
-            && shortest > best.0
-        {
-            best = (shortest, texts);
+    let hir = ParserBuilder::new().utf8(false).build().parse(pattern);
+    hir.ok().and_then(|hir| required(&hir)).unwrap_or_default()
+}
+
+/// The best texts of which every match of `hir` has one: the shortest as long as can be, and few.
+fn required(hir: &Hir) -> Option<Vec<String>> {
+    let mut found: Vec<Vec<String>> = [ExtractKind::Prefix, ExtractKind::Suffix]
+        .into_iter()
+        .filter_map(|kind| extracted(hir, kind))
+        .collect();
+    match hir.kind() {
+        HirKind::Capture(capture) => found.extend(required(&capture.sub)),
+        HirKind::Repetition(repetition) if repetition.min > 0 => found.extend(required(&repetition.sub)),
+        HirKind::Alternation(branches) => {
+            let all: Option<Vec<_>> = branches.iter().map(required).collect();
+            found.extend(all.map(|all| all.concat()));
         }
+        HirKind::Concat(parts) => {
+            for (at, part) in parts.iter().enumerate() {
+                found.extend(required(part));
+                found.extend(extracted(&Hir::concat(parts[at..].to_vec()), ExtractKind::Prefix));
+            }
+        }
+        _ => {}
     }
-    best.1
+    let shortest = |texts: &Vec<String>| texts.iter().map(String::len).min().unwrap_or(0);
+    found.retain(|texts| shortest(texts) >= SHORTEST && texts.len() <= 64);
+    found.into_iter().max_by_key(|texts| (shortest(texts).min(12), Reverse(texts.len())))
+}
+
+/// What every match begins with, or ends with.
+fn extracted(hir: &Hir, kind: ExtractKind) -> Option<Vec<String>> {
+    let mut extractor = Extractor::new();
+    extractor.kind(kind).limit_total(64).limit_class(4);
+    let sequence = extractor.extract(hir);
+    let texts = sequence.literals()?.iter().map(|literal| String::from_utf8(literal.as_bytes().to_vec()));
+    texts.collect::<Result<_, _>>().ok()
 }
 
 fn main() {

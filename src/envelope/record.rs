@@ -157,8 +157,11 @@ fn with_message(fields: &Fields<'_>, index: usize) -> Option<Vec<u8>> {
     }
     let mut body = frames::clean(&message).unwrap_or(message);
     let said = body.len();
+    // One word alone (`http`, `done`) says nothing without its fields.
+    let is_terse = !body.iter().any(u8::is_ascii_whitespace);
     for (other, (path, value)) in fields.iter().enumerate() {
-        let (name, value) = (telling(path), first_line(value));
+        let value = first_line(value);
+        let name = telling(path).or_else(|| detail(path, value).filter(|_| is_terse));
         let Some(name) = name.filter(|_| other != index && !value.is_empty()) else { continue };
         // `status=error` is a level, and `type=log` says nothing.
         let known = (role(path) == Role::MaybeLevel && Severity::parse(value).is_some())
@@ -185,6 +188,16 @@ fn telling(path: &[u8]) -> Option<&[u8]> {
         return matches!(parent, b"err" | b"error" | b"exception").then_some(parent);
     }
     (role::tells(name) && !matches!(role(path), Role::Noise | Role::Level | Role::Time)).then_some(name)
+}
+
+/// The name of a field that belongs to no envelope, whatever it says.
+fn detail<'a>(path: &'a [u8], value: &[u8]) -> Option<&'a [u8]> {
+    let is_detail = match role_of(path, value) {
+        Role::Event | Role::Other => true,
+        Role::MaybeLevel => Severity::parse(value).is_none() && value.len() > 1,
+        _ => false,
+    };
+    (is_detail && !is_uuid(value)).then(|| role::inner(path))
 }
 
 fn without_message(fields: &Fields<'_>) -> Vec<u8> {

@@ -1,6 +1,5 @@
 //! Matching: rules in groups of one scope and subject, each group compiled together when it is first needed.
 
-use aho_corasick::AhoCorasick;
 use anyhow::{Result, anyhow};
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::borrow::Cow;
@@ -9,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::packs;
 use super::rule::{Rule, Scope, Subject};
+use super::search::Search;
 use crate::envelope::Envelope;
 
 /// Compiled rules.
@@ -40,7 +40,7 @@ struct Compiled {
     others: RegexSet,
     others_of: Vec<usize>,
     /// Searches for all literals at once, and whose each is.
-    search: Option<AhoCorasick>,
+    search: Search,
     literal_of: Vec<usize>,
     singles: Vec<OnceLock<Regex>>,
 }
@@ -175,10 +175,8 @@ impl Group {
         let texts = || {
             self.literals.iter().enumerate().flat_map(|(index, of)| of.iter().map(move |text| (index, *text)))
         };
-        // Too many literals for an automaton do not happen: they are the program's own.
-        let search =
-            AhoCorasick::new(texts().map(|(_, text)| text)).ok().filter(|_| texts().next().is_some());
-        let is_other = |index: &usize| search.is_none() || self.literals[*index].is_empty();
+        let search = Search::new(texts().map(|(_, text)| text));
+        let is_other = |index: &usize| self.literals[*index].is_empty();
         let others_of: Vec<usize> = (0..self.patterns.len()).filter(is_other).collect();
         let others = RegexSetBuilder::new(others_of.iter().map(|&index| &self.patterns[index]))
             .size_limit(64 << 20)
@@ -195,25 +193,23 @@ impl Group {
         let compiled = self.compile().expect(TESTED);
         let mut found = Vec::new();
         // Most records match no rule of a group, which is found out faster than which one they match.
-        if compiled.others.is_match(text) {
+        if !compiled.others_of.is_empty() && compiled.others.is_match(text) {
             let matches = compiled.others.matches(text);
             found.extend(matches.into_iter().map(|index| self.places[compiled.others_of[index]]));
         }
-        if let Some(search) = &compiled.search {
-            let mut tried: Vec<usize> = Vec::new();
-            for hit in search.find_overlapping_iter(text) {
-                let index = compiled.literal_of[hit.pattern().as_usize()];
-                if tried.contains(&index) {
-                    continue;
-                }
-                tried.push(index);
-                let single =
-                    compiled.singles[index].get_or_init(|| Regex::new(&self.patterns[index]).expect(TESTED));
-                if single.is_match(text) {
-                    found.push(self.places[index]);
-                }
+        let mut tried: Vec<usize> = Vec::new();
+        compiled.search.each(text, |literal| {
+            let index = compiled.literal_of[literal];
+            if tried.contains(&index) {
+                return;
             }
-        }
+            tried.push(index);
+            let single =
+                compiled.singles[index].get_or_init(|| Regex::new(&self.patterns[index]).expect(TESTED));
+            if single.is_match(text) {
+                found.push(self.places[index]);
+            }
+        });
         found
     }
 

@@ -8,6 +8,7 @@ mod check;
 mod matcher;
 pub mod packs;
 mod rule;
+mod search;
 
 pub use check::{findings, name_of};
 pub use matcher::Rules;
