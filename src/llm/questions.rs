@@ -1,8 +1,8 @@
 //! The questions of a stage: which wait, which are under way, what became of them, and who waits for them.
 //!
 //! All of it is bounded. Questions that wait have a limit in bytes, and whoever hands in the next one waits for room.
-//! Templates met before are kept in two generations. Answers by number take four bytes each and go when nobody can ask
-//! for them any more, the oldest at the latest when there are too many.
+//! Templates met before are kept in two generations, as large as those of the pipeline's table. Answers by number take four
+//! bytes each and go when nobody can ask for them any more, the oldest at the latest when there are too many.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -15,11 +15,12 @@ pub type Asker = u64;
 /// Most bytes of questions that wait.
 const MAX_WAITING_BYTES: usize = 32 << 20;
 
-/// Most answers that are remembered by number.
-const MAX_ANSWERS: usize = 1 << 24;
+/// Answers that are remembered by number beside those of the templates in the pipeline's table: for the rows on their way to
+/// the output.
+const ANSWERS_UNDER_WAY: usize = 1 << 22;
 
-/// Templates in each of the two generations.
-const GENERATION: usize = 1 << 19;
+/// Templates in each of the two generations, unless the pipeline says what its table has.
+const GENERATION: usize = 200_000;
 
 /// Where a question stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,15 @@ struct Bounds {
     generation: usize,
 }
 
+impl Bounds {
+    /// For a pipeline whose table has two generations of `templates`, all of which may have a number.
+    fn of(templates: usize) -> Self {
+        let generation = templates.max(1);
+        let answers = generation.saturating_mul(2).saturating_add(ANSWERS_UNDER_WAY);
+        Self { waiting_bytes: MAX_WAITING_BYTES, answers, generation }
+    }
+}
+
 /// The questions of one stage.
 #[derive(Debug)]
 pub struct Questions {
@@ -74,6 +84,8 @@ pub struct Questions {
     askers: Asker,
     /// Who has lost an answer that must not be lost, and why.
     lost: HashMap<Asker, Unanswered>,
+    /// Whether anybody has, also one who has gone since.
+    lost_any: bool,
     /// A question without an answer ends what asked it.
     required: bool,
     /// A failure is of its time, and what failed may be asked again.
@@ -97,8 +109,14 @@ impl Questions {
             lost: HashMap::new(),
             required,
             retryable,
-            bounds: Bounds { waiting_bytes: MAX_WAITING_BYTES, answers: MAX_ANSWERS, generation: GENERATION },
+            lost_any: false,
+            bounds: Bounds::of(GENERATION),
         }
+    }
+
+    /// Makes the generations as large as those of a pipeline's table of `templates`.
+    pub fn remember_templates(&mut self, templates: usize) {
+        self.bounds = Bounds::of(templates);
     }
 
     /// A number for somebody who will ask.
@@ -120,6 +138,9 @@ impl Questions {
         };
         let Place::Queued(number) = place else {
             self.remember(key, place);
+            if let Place::Answered(Answer::Failed(reason)) = place {
+                self.lose(asker, reason);
+            }
             return Some(place);
         };
         // One that is not found any more was forgotten before its answer came.
@@ -203,7 +224,11 @@ impl Questions {
             *place = Some(answer);
         }
         match answer {
-            Answer::Failed(_) if self.retryable => {
+            // What was not asked after all, because whoever wanted to know has gone or the stage is switched off, says nothing
+            // of the question: another input of the run may ask it.
+            Answer::Failed(reason)
+                if self.retryable || matches!(reason, Unanswered::SwitchedOff | Unanswered::BudgetSpent) =>
+            {
                 self.young.remove(&key);
                 self.old.remove(&key);
             }
@@ -218,6 +243,7 @@ impl Questions {
     pub fn lose(&mut self, asker: Asker, reason: Unanswered) {
         if self.required && !self.lost.contains_key(&asker) {
             self.lost.insert(asker, reason);
+            self.lost_any = true;
             self.take_back(asker);
         }
     }
@@ -225,6 +251,11 @@ impl Questions {
     /// Why `asker` cannot succeed any more, if it cannot.
     pub fn loss(&self, asker: Asker) -> Option<Unanswered> {
         self.lost.get(&asker).copied()
+    }
+
+    /// Whether anybody could not succeed.
+    pub fn has_lost_any(&self) -> bool {
+        self.lost_any
     }
 
     /// `asker` has gone: what waits for it alone is taken back, and its numbers are asked for no more.
@@ -330,6 +361,40 @@ mod tests {
         assert_eq!(questions.find(key(9_999), 0), Some(Place::Answered(Answer::Label(7))));
         assert_eq!(questions.answer(1), Some(Answer::Failed(Unanswered::Failed)));
         assert_eq!(questions.find(key(1), 0), None);
+    }
+
+    #[test]
+    fn the_table_of_the_pipeline_bounds_what_is_remembered() {
+        let mut questions = Questions::new(false, false);
+        questions.remember_templates(10);
+        for number in 0..1_000 {
+            questions.remember(key(number), Place::Answered(Answer::Declined));
+        }
+        assert!(questions.young.len() + questions.old.len() <= 20);
+        // Whatever the table still holds a number of must have its answer.
+        questions.remember_templates(30_000_000);
+        assert!(questions.bounds.answers >= 2 * 30_000_000);
+        questions.remember_templates(usize::MAX);
+    }
+
+    #[test]
+    fn what_was_not_asked_after_all_may_be_asked_by_another() {
+        let mut questions = Questions::new(true, false);
+        let (first, second) = (questions.new_asker(), questions.new_asker());
+        push(&mut questions, 0, first);
+        let question = questions.take().unwrap();
+        questions.withdraw(first);
+        questions.settle(&question, Answer::Failed(Unanswered::SwitchedOff));
+        assert_eq!((questions.find(key(0), second), questions.loss(second)), (None, None));
+        // What has failed fails for everybody, and at once.
+        push(&mut questions, 1, second);
+        let question = questions.take().unwrap();
+        questions.settle(&question, Answer::Failed(Unanswered::Invalid));
+        let third = questions.new_asker();
+        assert!(questions.find(key(1), third).is_some());
+        assert_eq!(questions.loss(third), Some(Unanswered::Invalid));
+        questions.withdraw(second);
+        assert!(questions.has_lost_any());
     }
 
     #[test]
