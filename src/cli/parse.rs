@@ -31,8 +31,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
         let rest = without(command(), &|other| other == variable).try_get_matches_from(arguments);
         if rest.err().and_then(|error| complaint(&error)).as_ref() != Some(&(flag.clone(), value.clone())) {
             let name = flag.split(' ').next().unwrap_or(&flag);
-            let why =
-                std::error::Error::source(&error).map_or_else(|| expected(&error), |why| why.to_string());
+            let why = std::error::Error::source(&error).map_or_else(|| expected(&error), ToString::to_string);
             return Err(Refusal::Variable(format!(
                 "the environment variable {variable} has {value:?}, which {name} does not take: {why}"
             )));

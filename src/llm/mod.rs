@@ -102,7 +102,7 @@ impl Llm {
     }
 
     /// Bounds what is kept of questions that were asked: `templates` at the least, up to twice as many, as the pipeline's
-    /// table does, so that one limit holds for both.
+    /// table does, so that one limit holds for both; and some thousands in any case, since asking again costs money.
     pub fn remember(&self, templates: usize) {
         self.queue.lock().questions.remember_templates(templates);
     }

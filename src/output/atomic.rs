@@ -138,7 +138,7 @@ fn write_in_place(finished: TempPath, path: &Path) -> Result<()> {
         target.sync_all()
     };
     if let Err(error) = copy() {
-        let kept = finished.keep().map_or_else(|error| error.path.to_path_buf(), |path| path);
+        let kept = finished.keep().unwrap_or_else(|error| error.path.to_path_buf());
         return Err(error).with_context(|| {
             format!("{}: incomplete now; the complete output is {}", path.display(), kept.display())
         });

@@ -153,8 +153,8 @@ fn each_of_several_inputs_that_need_the_llm_fails_or_succeeds_by_its_own_answers
     });
     let workdir = Workdir::new(&server, "concurrency = 8\ntimeout_seconds = 20\nbreaker_failures = 1000");
     let file = |name: &str, messages: &[&str]| {
-        let rows: String = messages.iter().map(|message| format!("crm,{message}\n")).collect();
-        std::fs::write(workdir.path(name), format!("source,log_message\n{rows}")).unwrap();
+        let rows = messages.join("\ncrm,");
+        std::fs::write(workdir.path(name), format!("source,log_message\ncrm,{rows}\n")).unwrap();
     };
     // The second has what the first had under way and what it lost; the third only what can be answered.
     file("a.csv", &["slow lead", "broken lead", "good lead"]);
