@@ -56,12 +56,13 @@ fn a_shell_sees_the_usual_status_of_a_signal() {
     let folder = Folder::new();
     let script = "exec 3<>in.csv; printf 'source,log_message\\nApp,user logged in\\n' >&3; \
                   \"$LOGCLASS\" classify -q --config rules.toml in.csv -o out.csv; echo $?";
-    let child = shell(&folder, "sh", script);
+    let mut child = shell(&folder, "sh", script);
     begun(&folder, 1);
     let pids = Command::new("pgrep").args(["-P", &child.id().to_string()]).output();
     let Ok(pids) = pids else {
         println!("left out: there is no pgrep here");
         signal("KILL", &format!("-{}", child.id()));
+        child.wait().unwrap();
         return;
     };
     signal("TERM", String::from_utf8(pids.stdout).unwrap().trim());
