@@ -33,6 +33,7 @@ pub mod config;
 pub mod console;
 pub mod encoder;
 pub mod envelope;
+pub mod environment;
 pub mod error;
 pub mod evaluation;
 pub mod head;
@@ -48,6 +49,8 @@ pub mod rules;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod session;
+#[cfg(unix)]
+mod signals;
 pub mod summary;
 pub mod template;
 pub mod train;

@@ -1,16 +1,20 @@
 //! Parse, run, exit.
 
-use clap::{Parser, error::ErrorKind};
-use logclass::{cli::Cli, commands, console, error};
+use clap::error::ErrorKind;
+use logclass::cli::Refusal;
+use logclass::{cli, commands, console, environment, error};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    environment::settle_temporary_folder();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+        Err(Refusal::Clap(error)) if error.kind() == ErrorKind::DisplayVersion => {
             return exit_code(console::print(commands::version().as_bytes()));
         }
-        Err(error) => error.exit(),
+        Err(Refusal::Clap(error)) => error.exit(),
+        Err(Refusal::Variable(why)) => return exit_code(Err(error::usage(why))),
     };
     if !commands::handles_signals(&cli) {
         commands::watch_signals();

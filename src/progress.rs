@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use crate::console::grouped;
+use crate::environment::os_value;
 
 /// A bar over the input's bytes that tells rows; silent when stderr is no terminal.
 #[derive(Debug)]
@@ -16,12 +17,12 @@ pub struct Progress {
 impl Progress {
     /// A bar for an input of `bytes` (unknown for a pipe). `quiet` silences it, as does `TERM=dumb`.
     pub fn new(bytes: Option<u64>, quiet: bool) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let dumb = os_value("TERM").is_some_and(|term| term == "dumb");
         if quiet || dumb || !std::io::stderr().is_terminal() {
             return Self { bar: ProgressBar::hidden(), rows: 0 };
         }
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr_with_hz(10));
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let plain = os_value("NO_COLOR").is_some();
         let template = match (bytes, plain) {
             (Some(_), true) => "{msg} {bar:30} {percent:>3}% eta {eta}",
             (Some(_), false) => "{msg} {bar:30.cyan/blue} {percent:>3}% eta {eta}",

@@ -52,6 +52,7 @@ pub struct Train {
     /// Fine-tune the encoder on these rows first, and write it to this folder; the model then needs it as
     /// its --encoder. An eighth of the groups is held out, and everything else is chosen on those
     #[arg(long, value_name = "DIR", help_heading = "Fine-tuning")]
+    #[cfg_attr(not(feature = "candle"), arg(value_parser = no_fine_tuning))]
     pub fine_tune_encoder: Option<PathBuf>,
     /// How often fine-tuning sees every row; 0 uses the encoder that an earlier run left in the folder
     #[arg(long, value_name = "N", default_value_t = 2, requires = "fine_tune_encoder", help_heading = "Fine-tuning",
@@ -256,4 +257,10 @@ fn learning_rate(text: &str) -> Result<f64, String> {
 
 fn precision(text: &str) -> Result<f64, String> {
     probability(text).map(f64::from)
+}
+
+/// A build without fine-tuning says so before anything is read.
+#[cfg(not(feature = "candle"))]
+fn no_fine_tuning(_: &str) -> Result<PathBuf, String> {
+    Err(crate::train::fine_tune::NOT_BUILT.to_owned())
 }

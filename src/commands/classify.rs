@@ -46,6 +46,8 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
         Some(path) if !arguments.dry_run => Some(Rejects::create(path)?),
         _ => None,
     };
+    // Last of all that can be refused, and before any output takes its place.
+    let summary_output = arguments.summary.as_deref().map(Output::prepare).transpose()?;
     let run = Run { arguments, columns, session };
     let mut total = Tally::new(run.session.cascade().labels().len());
     let mut inputs = Vec::new();
@@ -75,6 +77,9 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
             Err(error) if tasks.len() > 1 && exit_status_of(&error) != ExitStatus::Usage => {
                 tell(&format!("logclass: {}\n", one_line(&error)));
                 told.error = Some(one_line(&error));
+                // They are in the list all the same.
+                told.rejects = rejects.as_ref().map_or(0, Rejects::count);
+                total.rejects += told.rejects;
             }
             Err(error) => return Err(error),
         }
@@ -89,7 +94,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
         summary.inputs = inputs;
     }
     summary.took(start.elapsed());
-    report(arguments, &summary)?;
+    report(arguments, &summary, summary_output)?;
     Ok(if failed {
         ExitStatus::Failed
     } else if total.unanswered_rows > 0 || total.rejects > 0 {
@@ -114,13 +119,14 @@ impl Run<'_> {
         let source = Source::new(Some(&task.input));
         let name = source.name();
         let options = options(arguments, &self.columns, &task.input, output)?;
-        let (bytes, length) = source.open()?;
-        let opened = self.session.open(bytes, &options).with_context(|| name.clone())?;
-        if !arguments.running.quiet {
-            tell_notes(&name, &opened);
-        }
         if let Some(rejects) = &mut rejects {
             rejects.from_input(&name);
+        }
+        let (bytes, length) = source.open()?;
+        // Each input has its own questions: one that fails does not take the others with it.
+        let opened = self.session.for_request().open(bytes, &options).with_context(|| name.clone())?;
+        if !arguments.running.quiet {
+            tell_notes(&name, &opened);
         }
         let output = if arguments.dry_run { Output::Nothing } else { Output::create(output)? };
         let mut destination = Destination { output, rejects, live: arguments.follow };

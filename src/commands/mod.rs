@@ -75,16 +75,17 @@ pub fn handles_signals(cli: &Cli) -> bool {
     }
 }
 
-/// Removes unfinished files when the process is told to end, and exits as a shell expects.
+/// Removes unfinished files when the process is told to end, and then lets the signal end it.
 pub fn watch_signals() {
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) {
+        use crate::signals::{ENDING, die_by, is_ignored};
+        let heeded: Vec<_> = ENDING.into_iter().filter(|&signal| !is_ignored(signal)).collect();
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new(heeded) {
             std::thread::spawn(move || {
                 if let Some(signal) = signals.forever().next() {
                     crate::output::remove_unfinished();
-                    std::process::exit(128 + signal);
+                    die_by(signal);
                 }
             });
         }

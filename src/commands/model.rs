@@ -31,6 +31,9 @@ pub fn describe(info: &ModelInfo) -> String {
     };
     line("labels", format!("{} ({})", info.labels.len(), shown(&info.labels)));
     line("encoder", format!("{} (sha256 {})", info.encoder, info.encoder_sha256));
+    if let Some(tokenizer) = &info.tokenizer_sha256 {
+        line("tokenizer", format!("sha256 {tokenizer}"));
+    }
     line("masker, format", format!("version {}, version {}", info.masker, info.format));
     let ngrams = &info.ngrams;
     let inner = match &info.layers[..] {

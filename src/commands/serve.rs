@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::setup;
 use crate::cli::{Running, Serve};
-use crate::console::print;
+use crate::console::{print, tell};
+use crate::environment;
 use crate::error::ExitStatus;
 use crate::serve::engine::{Bounds, Engine};
 use crate::serve::{ServerSettings, run as serve};
@@ -29,8 +30,7 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
     let engine = Engine::new(&config, cascade, columns, llm.as_ref(), bounds)?;
     let settings = ServerSettings {
         address: SocketAddr::new(arguments.host, arguments.port),
-        // An empty one is refused like any that is too short: who set the variable meant to ask for a token.
-        token: std::env::var_os("LOGCLASS_TOKEN").map(|token| token.to_string_lossy().trim().to_owned()),
+        token: token()?,
         insecure: arguments.insecure_no_auth,
         hosts: arguments.allow_host.clone(),
         body_bytes: arguments.max_body_bytes,
@@ -44,6 +44,17 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
     };
     serve(settings, engine)?;
     Ok(ExitStatus::Done)
+}
+
+/// The token that clients must show. Who set the variable, and set it to nothing, may have meant to ask for one, so that is
+/// told.
+fn token() -> Result<Option<String>> {
+    const VARIABLE: &str = "LOGCLASS_TOKEN";
+    let token = environment::value(VARIABLE)?;
+    if token.is_none() && std::env::var_os(VARIABLE).is_some() {
+        tell(&format!("logclass: warning: {VARIABLE} is empty: clients need no token\n"));
+    }
+    Ok(token.map(|token| token.trim().to_owned()))
 }
 
 /// Asks a running server for its health: an image that holds nothing but the binary has no other client.

@@ -7,6 +7,7 @@ use crate::cascade::Cascade;
 use crate::cli::{Columns, LlmFlags, Running, Stages};
 use crate::config::Config;
 use crate::encoder::{LazyEncoder, parse_source};
+use crate::environment::{named_by, os_value};
 use crate::head::Head;
 use crate::input::open::ColumnNames;
 use crate::llm::{CacheChoice, Limits, LlmConfig};
@@ -15,7 +16,7 @@ use crate::session::delimiter_named;
 
 /// The configuration file named, or the default one.
 pub fn config(path: Option<&Path>) -> Result<Config> {
-    path.map_or_else(|| Ok(Config::default()), Config::read)
+    path.map_or_else(|| Ok(Config::default()), |path| named_by("LOGCLASS_CONFIG", path, Config::read(path)))
 }
 
 /// The rules of a run: those of the configuration file, and behind them the packs. The bundled packs speak
@@ -39,7 +40,7 @@ pub fn cascade(
     has_llm: bool,
 ) -> Result<Cascade> {
     let head = match &stages.model {
-        Some(path) => Head::read(path)?,
+        Some(path) => named_by("LOGCLASS_MODEL", path, Head::read(path))?,
         None => Head::bundled()?,
     };
     let encoder = LazyEncoder::new(parse_source(stages.encoder.as_deref())?, stages.backend);
@@ -54,7 +55,7 @@ pub fn llm_config(config: &Config, flags: &LlmFlags) -> Option<LlmConfig> {
         return None;
     }
     let default = LlmConfig::default();
-    let has_key = std::env::var(&default.api_key_env).is_ok_and(|key| !key.trim().is_empty());
+    let has_key = os_value(&default.api_key_env).is_some();
     let mut llm = config.llm.clone().or_else(|| has_key.then_some(default))?;
     if let Some(cache) = &flags.llm_cache {
         llm.cache = CacheChoice::from(cache.as_str());

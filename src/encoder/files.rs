@@ -6,6 +6,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "hub")]
+use crate::environment;
+
 /// Which encoder to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EncoderSource {
@@ -23,13 +26,15 @@ pub enum EncoderSource {
     },
 }
 
-/// Tells one encoder's weights from another's.
+/// Tells one encoder from another: the same weights behind another tokenizer read other words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncoderIdentity {
     /// Name for people.
     pub name: String,
     /// SHA-256 of the weights file, in hexadecimal.
     pub sha256: String,
+    /// SHA-256 of `tokenizer.json`, in hexadecimal.
+    pub tokenizer_sha256: String,
 }
 
 impl fmt::Display for EncoderIdentity {
@@ -57,6 +62,9 @@ pub struct EncoderFiles {
 pub const BUNDLED_NAME: &str = "all-MiniLM-L6-v2-logs";
 /// SHA-256 of `models/all-MiniLM-L6-v2-logs/model.safetensors`, the f16 copy (checked by a test).
 pub const BUNDLED_SHA256: &str = "8c996b30d4a336ae12ff5f6377a083ca4a406a2b4d68c8f5a4bd437a2731c020";
+
+/// SHA-256 of `models/all-MiniLM-L6-v2-logs/tokenizer.json` (checked by the same test).
+pub const BUNDLED_TOKENIZER_SHA256: &str = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037";
 
 #[cfg(feature = "bundled")]
 mod bundled {
@@ -86,7 +94,7 @@ pub fn bundled_source() -> Result<EncoderSource> {
     ))
 }
 
-/// Name and hash of the encoder at `source`.
+/// Name and hashes of the encoder at `source`.
 ///
 /// # Errors
 /// When the weights cannot be read.
@@ -100,7 +108,11 @@ pub fn identity_of(source: &EncoderSource) -> Result<EncoderIdentity> {
 
 #[cfg(feature = "bundled")]
 fn bundled_identity() -> EncoderIdentity {
-    EncoderIdentity { name: BUNDLED_NAME.to_owned(), sha256: BUNDLED_SHA256.to_owned() }
+    EncoderIdentity {
+        name: BUNDLED_NAME.to_owned(),
+        sha256: BUNDLED_SHA256.to_owned(),
+        tokenizer_sha256: BUNDLED_TOKENIZER_SHA256.to_owned(),
+    }
 }
 
 impl EncoderFiles {
@@ -136,13 +148,11 @@ impl EncoderFiles {
         let read =
             |path: &Path| std::fs::read(path).with_context(|| format!("encoder file {}", path.display()));
         let weights = read_weights(weights).with_context(|| format!("encoder file {}", weights.display()))?;
+        let tokenizer = read(tokenizer)?;
         let sha256 = hex(&Sha256::digest((*weights).as_ref()));
-        Ok(Self {
-            identity: EncoderIdentity { name, sha256 },
-            config: read(config)?,
-            tokenizer: read(tokenizer)?,
-            weights,
-        })
+        let tokenizer_sha256 = hex(&Sha256::digest(&tokenizer));
+        let identity = EncoderIdentity { name, sha256, tokenizer_sha256 };
+        Ok(Self { identity, config: read(config)?, tokenizer, weights })
     }
 }
 
@@ -180,7 +190,7 @@ fn from_hub(name: &str, revision: &str) -> Result<EncoderFiles> {
     let cached = Cache::new(cache.clone()).repo(repository.clone());
     let api = ApiBuilder::from_cache(Cache::new(cache))
         .with_progress(false)
-        .with_token(std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty()))
+        .with_token(environment::value("HF_TOKEN")?)
         .build()
         .with_context(context)?
         .repo(repository);
@@ -200,14 +210,14 @@ fn from_hub(name: &str, revision: &str) -> Result<EncoderFiles> {
 /// system's temporary folder.
 #[cfg(feature = "hub")]
 fn hub_cache() -> PathBuf {
-    let configured = std::env::var_os("HF_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let configured = environment::os_value("HF_HOME").map(PathBuf::from);
     let home = std::env::home_dir().map(|home| home.join(".cache").join("huggingface"));
     configured
         .into_iter()
         .chain(home)
         .map(|folder| folder.join("hub"))
         .find(|folder| std::fs::create_dir_all(folder).is_ok() && tempfile::tempfile_in(folder).is_ok())
-        .unwrap_or_else(|| std::env::temp_dir().join("logclass-huggingface").join("hub"))
+        .unwrap_or_else(|| tempfile::env::temp_dir().join("logclass-huggingface").join("hub"))
 }
 
 #[cfg(not(feature = "hub"))]
@@ -222,7 +232,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundled_weights_have_the_hash_that_models_are_checked_against() {
+    fn the_bundled_weights_and_tokenizer_have_the_hashes_that_models_are_checked_against() {
         assert_eq!(hex(&Sha256::digest(bundled::WEIGHTS)), BUNDLED_SHA256);
+        assert_eq!(hex(&Sha256::digest(bundled::TOKENIZER)), BUNDLED_TOKENIZER_SHA256);
     }
 }

@@ -2,8 +2,13 @@
 //!
 //! [`Encoder`] is the one interface. Behind it are the files of a BERT-family sentence encoder ([`files`]), a
 //! tokenizer (`tokenize`: our own `WordPiece` for BERT vocabularies, or the `tokenizers` crate) and a backend
-//! that computes: [`native`], our own CPU kernels, or `candle`, the portable reference for every BERT.
+//! that computes: [`native`], our own CPU kernels, or `candle`, the portable reference for every BERT. `candle` and
+//! `tokenizers` are a cargo feature: the bundled encoder needs neither.
 
+#[cfg(feature = "candle")]
+mod candle;
+#[cfg(not(feature = "candle"))]
+#[path = "no_candle.rs"]
 mod candle;
 pub mod files;
 pub mod native;
@@ -16,6 +21,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::environment;
 use crate::error::usage;
 use files::EncoderFiles;
 pub use files::{EncoderIdentity, EncoderSource};
@@ -220,6 +226,11 @@ impl Compute {
                 Err(reason) if backend == Backend::Native => {
                     return Err(usage(format!("--backend native: {reason}; use --backend candle")));
                 }
+                Err(reason) if !cfg!(feature = "candle") => {
+                    return Err(usage(format!(
+                        "{reason}; such an encoder needs a build with the cargo feature `candle`"
+                    )));
+                }
                 Err(_) => {}
             }
         }
@@ -229,11 +240,14 @@ impl Compute {
 
 /// The best instructions there are, or those that the environment asks for.
 fn wanted_instructions() -> Result<Instructions> {
-    match std::env::var(INSTRUCTIONS_VARIABLE) {
-        Ok(name) if !name.is_empty() => name.parse().map_err(|error| {
-            crate::error::UsageError(format!("{INSTRUCTIONS_VARIABLE}={name}: {error}")).into()
+    match environment::value(INSTRUCTIONS_VARIABLE)? {
+        Some(name) => name.parse().map_err(|error| {
+            crate::error::UsageError(format!(
+                "the environment variable {INSTRUCTIONS_VARIABLE}={name}: {error}"
+            ))
+            .into()
         }),
-        _ => Ok(Instructions::best()),
+        None => Ok(Instructions::best()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! From text to token ids, by the tokenizer that an encoder's `tokenizer.json` describes: our own `WordPiece` where
-//! it is one that it reads (any BERT), else the `tokenizers` crate.
+//! it is one that it reads (any BERT), else the `tokenizers` crate, where that is part of the build.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
+#[cfg(feature = "candle")]
+use anyhow::anyhow;
 
 use super::wordpiece::WordPiece;
 
@@ -10,6 +12,7 @@ pub enum Tokenizer {
     /// BERT's, in our own words.
     WordPiece(Box<WordPiece>),
     /// Any other.
+    #[cfg(feature = "candle")]
     Library(Box<tokenizers::Tokenizer>),
 }
 
@@ -19,13 +22,25 @@ impl Tokenizer {
     /// # Errors
     /// When the file describes no tokenizer.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        if let Ok(tokenizer) = WordPiece::from_json(bytes) {
-            return Ok(Self::WordPiece(Box::new(tokenizer)));
+        match WordPiece::from_json(bytes) {
+            Ok(tokenizer) => Ok(Self::WordPiece(Box::new(tokenizer))),
+            Err(reason) => Self::other(bytes, &reason),
         }
+    }
+
+    #[cfg(feature = "candle")]
+    fn other(bytes: &[u8], _reason: &anyhow::Error) -> Result<Self> {
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| anyhow!("{error}"))?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| anyhow!("{error}"))?;
         Ok(Self::Library(Box::new(tokenizer)))
+    }
+
+    #[cfg(not(feature = "candle"))]
+    fn other(_bytes: &[u8], reason: &anyhow::Error) -> Result<Self> {
+        Err(crate::error::usage(format!(
+            "{reason:#}; other tokenizers than BERT's need a build with the cargo feature `candle`"
+        )))
     }
 
     /// Appends the token ids of `text` to `ids`, special tokens included, at most `limit` of them.
@@ -35,6 +50,7 @@ impl Tokenizer {
     pub fn encode_into(&self, text: &str, limit: usize, ids: &mut Vec<u32>) -> Result<()> {
         match self {
             Self::WordPiece(tokenizer) => tokenizer.encode_into(text, limit, ids),
+            #[cfg(feature = "candle")]
             Self::Library(tokenizer) => {
                 let encoding = tokenizer.encode_fast(text, true).map_err(|error| anyhow!("{error}"))?;
                 let all = encoding.get_ids();

@@ -133,8 +133,8 @@ impl Head {
     /// A [`UsageError`] that names both sides.
     pub fn check_encoder(&self, encoder: &EncoderIdentity) -> Result<()> {
         let info = &self.info;
+        let short = |hash: &str| hash.chars().take(12).collect::<String>();
         if info.encoder_sha256 != encoder.sha256 {
-            let short = |hash: &str| hash.chars().take(12).collect::<String>();
             return Err(UsageError(format!(
                 "the model was made for another encoder: it needs {} ({}), this is {} ({}); name the right one with \
                  --encoder, or train a model for this one",
@@ -142,6 +142,19 @@ impl Head {
                 short(&info.encoder_sha256),
                 encoder.name,
                 short(&encoder.sha256)
+            ))
+            .into());
+        }
+        // A model that does not tell its tokenizer was made before this was checked.
+        if let Some(tokenizer) = &info.tokenizer_sha256
+            && *tokenizer != encoder.tokenizer_sha256
+        {
+            return Err(UsageError(format!(
+                "the model was made with another tokenizer.json of the encoder {}: it needs {}, this is {}; put the \
+                 right one back, or train a model for this one",
+                encoder.name,
+                short(tokenizer),
+                short(&encoder.tokenizer_sha256)
             ))
             .into());
         }
@@ -226,6 +239,7 @@ mod tests {
             labels: vec!["A".to_owned(), "B".to_owned()],
             encoder: "tiny".to_owned(),
             encoder_sha256: "ab".repeat(32),
+            tokenizer_sha256: Some("ef".repeat(32)),
             dimensions: 2,
             layers: Vec::new(),
             masker: MASKER_VERSION,
@@ -282,10 +296,34 @@ mod tests {
 
     #[test]
     fn another_encoder_is_refused_by_name() {
-        let other = EncoderIdentity { name: "other".to_owned(), sha256: "cd".repeat(32) };
+        let other = EncoderIdentity {
+            name: "other".to_owned(),
+            sha256: "cd".repeat(32),
+            tokenizer_sha256: "ef".repeat(32),
+        };
         let error = tiny().check_encoder(&other).unwrap_err().to_string();
         assert!(
             error.contains("made for another encoder") && error.contains("tiny") && error.contains("other")
         );
+    }
+
+    #[test]
+    fn another_tokenizer_is_refused_and_a_model_that_tells_none_is_read() {
+        let mut head = tiny();
+        let encoder = |tokenizer: &str| EncoderIdentity {
+            name: "tiny".to_owned(),
+            sha256: head.info.encoder_sha256.clone(),
+            tokenizer_sha256: tokenizer.repeat(32),
+        };
+        let (same, other) = (encoder("ef"), encoder("01"));
+        head.check_encoder(&same).unwrap();
+        let error = head.check_encoder(&other).unwrap_err();
+        assert!(error.is::<UsageError>());
+        let error = error.to_string();
+        assert!(error.contains("another tokenizer.json") && error.contains("efefef"), "{error}");
+        head.info.tokenizer_sha256 = None;
+        let bytes = head.to_bytes().unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("tokenizer"));
+        Head::from_bytes(&bytes).unwrap().check_encoder(&other).unwrap();
     }
 }

@@ -32,6 +32,9 @@ pub struct ModelInfo {
     pub encoder: String,
     /// SHA-256 of that encoder's weights.
     pub encoder_sha256: String,
+    /// SHA-256 of that encoder's `tokenizer.json`; files of version 0.1.0 do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer_sha256: Option<String>,
     /// Length of a sentence vector.
     pub dimensions: usize,
     /// Layers of the encoder whose vectors stand behind the sentence vector; format 1 had none.

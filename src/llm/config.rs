@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+use crate::environment;
 use crate::error::usage;
 
 /// An endpoint that logclass knows by name.
@@ -263,13 +264,13 @@ impl LlmConfig {
         if self.api_key_env.is_empty() {
             return Ok(None);
         }
-        match std::env::var(&self.api_key_env) {
-            Ok(key) if key.trim().bytes().any(|byte| !byte.is_ascii_graphic()) => Err(usage(format!(
+        match environment::value(&self.api_key_env)? {
+            Some(key) if key.trim().bytes().any(|byte| !byte.is_ascii_graphic()) => Err(usage(format!(
                 "the environment variable {} holds no key: it has characters no key has",
                 self.api_key_env
             ))),
-            Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
-            _ => Err(usage(format!(
+            Some(key) => Ok(Some(key.trim().to_owned())),
+            None => Err(usage(format!(
                 "[llm] needs a key: set the environment variable {}, \
                  or api_key_env = \"\" for an endpoint without one",
                 self.api_key_env

@@ -92,13 +92,19 @@ impl Llm {
         Ok(Self::over(queue, Vec::new(), config.on_error, OWNER))
     }
 
-    /// A handle for one request. Dropped, it is withdrawn.
+    /// A handle for one request, or for one input of a run. Dropped, it is withdrawn.
     pub fn for_request(&self) -> Self {
         Self::over(Arc::clone(&self.queue), Vec::new(), self.on_error, self.queue.new_asker())
     }
 
     fn over(queue: Arc<Queue>, workers: Vec<JoinHandle<()>>, on_error: OnError, asker: u64) -> Self {
         Self { queue, workers, on_error, asker, withdrawn: AtomicBool::new(false) }
+    }
+
+    /// Bounds what is kept of questions that were asked: `templates` at the least, up to twice as many, as the pipeline's
+    /// table does, so that one limit holds for both; and some thousands in any case, since asking again costs money.
+    pub fn remember(&self, templates: usize) {
+        self.queue.lock().questions.remember_templates(templates);
     }
 
     /// Takes back the questions that this request alone has waiting, and asks no more: nobody would read the
@@ -158,7 +164,7 @@ impl Drop for Llm {
             self.withdraw();
             return;
         }
-        let failed = self.queue.has_lost(OWNER);
+        let failed = self.queue.has_lost_any();
         self.queue.close();
         if failed {
             // The run has failed. It does not wait for requests whose answers nobody needs; they end with the process.

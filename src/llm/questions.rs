@@ -1,8 +1,8 @@
 //! The questions of a stage: which wait, which are under way, what became of them, and who waits for them.
 //!
 //! All of it is bounded. Questions that wait have a limit in bytes, and whoever hands in the next one waits for room.
-//! Templates met before are kept in two generations. Answers by number take four bytes each and go when nobody can ask
-//! for them any more, the oldest at the latest when there are too many.
+//! Templates met before are kept in two generations, as large as those of the pipeline's table. Answers by number take four
+//! bytes each and go when nobody can ask for them any more, the oldest at the latest when there are too many.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -15,11 +15,15 @@ pub type Asker = u64;
 /// Most bytes of questions that wait.
 const MAX_WAITING_BYTES: usize = 32 << 20;
 
-/// Most answers that are remembered by number.
-const MAX_ANSWERS: usize = 1 << 24;
+/// Answers that are remembered by number beside those of the templates in the pipeline's table: for the rows on their way to
+/// the output.
+const ANSWERS_UNDER_WAY: usize = 1 << 22;
 
-/// Templates in each of the two generations.
-const GENERATION: usize = 1 << 19;
+/// Templates in each of the two generations, unless the pipeline says what its table has.
+const GENERATION: usize = 200_000;
+
+/// Fewest templates in each of them: to ask again costs money, and these take two megabytes.
+const LEAST_GENERATION: usize = 1 << 14;
 
 /// Where a question stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +61,15 @@ struct Bounds {
     generation: usize,
 }
 
+impl Bounds {
+    /// For a pipeline whose table has two generations of `templates`, all of which may have a number.
+    fn of(templates: usize) -> Self {
+        let generation = templates.max(LEAST_GENERATION);
+        let answers = generation.saturating_mul(2).saturating_add(ANSWERS_UNDER_WAY);
+        Self { waiting_bytes: MAX_WAITING_BYTES, answers, generation }
+    }
+}
+
 /// The questions of one stage.
 #[derive(Debug)]
 pub struct Questions {
@@ -74,6 +87,8 @@ pub struct Questions {
     askers: Asker,
     /// Who has lost an answer that must not be lost, and why.
     lost: HashMap<Asker, Unanswered>,
+    /// Whether anybody has, also one who has gone since.
+    lost_any: bool,
     /// A question without an answer ends what asked it.
     required: bool,
     /// A failure is of its time, and what failed may be asked again.
@@ -97,8 +112,14 @@ impl Questions {
             lost: HashMap::new(),
             required,
             retryable,
-            bounds: Bounds { waiting_bytes: MAX_WAITING_BYTES, answers: MAX_ANSWERS, generation: GENERATION },
+            lost_any: false,
+            bounds: Bounds::of(GENERATION),
         }
+    }
+
+    /// Makes the generations as large as those of a pipeline's table of `templates`.
+    pub fn remember_templates(&mut self, templates: usize) {
+        self.bounds = Bounds::of(templates);
     }
 
     /// A number for somebody who will ask.
@@ -120,6 +141,9 @@ impl Questions {
         };
         let Place::Queued(number) = place else {
             self.remember(key, place);
+            if let Place::Answered(Answer::Failed(reason)) = place {
+                self.lose(asker, reason);
+            }
             return Some(place);
         };
         // One that is not found any more was forgotten before its answer came.
@@ -203,7 +227,11 @@ impl Questions {
             *place = Some(answer);
         }
         match answer {
-            Answer::Failed(_) if self.retryable => {
+            // What was not asked after all, because whoever wanted to know has gone or the stage is switched off, says nothing
+            // of the question: another input of the run may ask it.
+            Answer::Failed(reason)
+                if self.retryable || matches!(reason, Unanswered::SwitchedOff | Unanswered::BudgetSpent) =>
+            {
                 self.young.remove(&key);
                 self.old.remove(&key);
             }
@@ -218,6 +246,7 @@ impl Questions {
     pub fn lose(&mut self, asker: Asker, reason: Unanswered) {
         if self.required && !self.lost.contains_key(&asker) {
             self.lost.insert(asker, reason);
+            self.lost_any = true;
             self.take_back(asker);
         }
     }
@@ -225,6 +254,11 @@ impl Questions {
     /// Why `asker` cannot succeed any more, if it cannot.
     pub fn loss(&self, asker: Asker) -> Option<Unanswered> {
         self.lost.get(&asker).copied()
+    }
+
+    /// Whether anybody could not succeed.
+    pub fn has_lost_any(&self) -> bool {
+        self.lost_any
     }
 
     /// `asker` has gone: what waits for it alone is taken back, and its numbers are asked for no more.
@@ -282,84 +316,4 @@ impl Questions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subject() -> Subject {
-        Subject { text: "a".to_owned(), template: "a".to_owned() }
-    }
-
-    fn key(number: usize) -> Key {
-        (number as u128).to_le_bytes()
-    }
-
-    fn push(questions: &mut Questions, number: usize, asker: Asker) -> usize {
-        match questions.push(key(number), subject(), asker) {
-            Place::Queued(number) => number,
-            Place::Answered(_) => unreachable!("what is pushed waits"),
-        }
-    }
-
-    #[test]
-    fn nothing_grows_with_the_questions_of_a_server() {
-        let mut questions = Questions::new(false, true);
-        questions.bounds = Bounds { waiting_bytes: 1_000, answers: 50, generation: 20 };
-        for number in 0..10_000 {
-            let asker = questions.new_asker();
-            push(&mut questions, number, asker);
-            let question = questions.take().unwrap();
-            questions.settle(&question, Answer::Declined);
-            assert_eq!(questions.answer(question.number), Some(Answer::Declined));
-            questions.withdraw(asker);
-        }
-        assert!(questions.answers.len() <= 1 && questions.young.len() + questions.old.len() <= 40);
-        assert!(questions.under_way.is_empty() && questions.holders.is_empty() && questions.lost.is_empty());
-    }
-
-    #[test]
-    fn a_run_without_end_forgets_its_oldest_answers_and_never_waits_for_them() {
-        let mut questions = Questions::new(false, false);
-        questions.bounds = Bounds { waiting_bytes: 1_000, answers: 50, generation: 20 };
-        for number in 0..10_000 {
-            push(&mut questions, number, 0);
-            let question = questions.take().unwrap();
-            questions.settle(&question, Answer::Label(7));
-        }
-        assert!(questions.answers.len() <= 50 && questions.young.len() + questions.old.len() <= 40);
-        assert_eq!(questions.answer(9_999), Some(Answer::Label(7)));
-        assert_eq!(questions.find(key(9_999), 0), Some(Place::Answered(Answer::Label(7))));
-        assert_eq!(questions.answer(1), Some(Answer::Failed(Unanswered::Failed)));
-        assert_eq!(questions.find(key(1), 0), None);
-    }
-
-    #[test]
-    fn the_queue_has_an_end() {
-        let mut questions = Questions::new(false, false);
-        questions.bounds.waiting_bytes = 2_000;
-        let mut pushed = 0;
-        while questions.has_room() {
-            push(&mut questions, pushed, 0);
-            pushed += 1;
-        }
-        assert!(pushed < 30, "{pushed}");
-        questions.take();
-        assert!(questions.has_room());
-    }
-
-    #[test]
-    fn who_loses_a_required_answer_asks_no_more_and_others_go_on() {
-        let mut questions = Questions::new(true, true);
-        let (first, second) = (questions.new_asker(), questions.new_asker());
-        push(&mut questions, 0, first);
-        let both = push(&mut questions, 1, first);
-        push(&mut questions, 2, first);
-        assert_eq!(questions.find(key(1), second), Some(Place::Queued(both)));
-        let question = questions.take().unwrap();
-        questions.settle(&question, Answer::Failed(Unanswered::Invalid));
-        assert_eq!((questions.loss(first), questions.loss(second)), (Some(Unanswered::Invalid), None));
-        assert_eq!(questions.take().map(|question| question.number), Some(both));
-        assert!(questions.take().is_none() && !questions.is_abandoned(both));
-        questions.withdraw(second);
-        assert!(questions.is_abandoned(both));
-    }
-}
+mod tests;

@@ -224,9 +224,9 @@ impl Queue {
         }
     }
 
-    /// Whether `asker` has lost an answer that it needs.
-    pub fn has_lost(&self, asker: Asker) -> bool {
-        self.lock().questions.loss(asker).is_some()
+    /// Whether anybody has lost an answer that was needed.
+    pub fn has_lost_any(&self) -> bool {
+        self.lock().questions.has_lost_any()
     }
 
     pub fn close(&self) {

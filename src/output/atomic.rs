@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::ZstdWriter;
+use crate::console::tell;
 use crate::error::usage;
 
 /// Unfinished files of this process, for the signal handler to remove.
@@ -99,11 +100,50 @@ impl AtomicFile {
         };
         file.sync_all().with_context(context)?;
         let unfinished = self.unfinished.to_path_buf();
-        self.unfinished.persist(&self.path).map_err(|error| error.error).with_context(context)?;
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != unfinished);
+        let forget = || {
+            UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != unfinished);
+        };
+        match self.unfinished.persist(&self.path) {
+            Ok(()) => forget(),
+            // A file that is mounted by itself, as containers do it, can be written and not replaced.
+            Err(refused) if refused.error.kind() == io::ErrorKind::ResourceBusy => {
+                // From here on this is the only whole copy: a signal must not remove it.
+                forget();
+                return write_in_place(refused.path, &self.path);
+            }
+            Err(refused) => return Err(refused.error).with_context(context),
+        }
         sync_folder(&self.path);
         Ok(())
     }
+}
+
+/// Copies a finished file over one that cannot be replaced. If that fails half-way, the finished file stays, and the error
+/// tells where.
+fn write_in_place(finished: TempPath, path: &Path) -> Result<()> {
+    tell(&format!(
+        "logclass: note: {}: cannot be replaced (is it a mount?): it is written in place, so a failure now would leave it \
+         incomplete\n",
+        path.display()
+    ));
+    let open = || {
+        let source = File::open(&finished)?;
+        Ok::<_, io::Error>((source, File::options().write(true).open(path)?))
+    };
+    // Nothing is lost as long as the old file is untouched.
+    let (mut source, mut target) = open().with_context(|| path.display().to_string())?;
+    let mut copy = || {
+        target.set_len(0)?;
+        io::copy(&mut source, &mut target)?;
+        target.sync_all()
+    };
+    if let Err(error) = copy() {
+        let kept = finished.keep().unwrap_or_else(|error| error.path.to_path_buf());
+        return Err(error).with_context(|| {
+            format!("{}: incomplete now; the complete output is {}", path.display(), kept.display())
+        });
+    }
+    Ok(())
 }
 
 /// The system's words alone, without the temporary file's name that the library adds.
@@ -112,13 +152,22 @@ fn plain(error: &io::Error) -> String {
     text.split(" at path").next().unwrap_or(&text).to_owned()
 }
 
-/// The permissions of the file that will be replaced, or those a new file gets.
+/// Owner, group and mode of the file that will be replaced, or the mode that a new file gets. The owner can be kept by root
+/// alone, the group by its members; the mode is kept in any case, and after them, because a change of owner takes some of it.
 #[cfg(unix)]
 fn keep_permissions(temporary: &NamedTempFile, path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let mode =
-        std::fs::metadata(path).map_or_else(|_| 0o666 & !umask(path), |old| old.permissions().mode() & 0o777);
-    let _ = temporary.as_file().set_permissions(std::fs::Permissions::from_mode(mode));
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let file = temporary.as_file();
+    let mode = match std::fs::metadata(path) {
+        Ok(old) => {
+            if fchown(file, Some(old.uid()), Some(old.gid())).is_err() {
+                let _ = fchown(file, None, Some(old.gid()));
+            }
+            old.permissions().mode() & 0o7777
+        }
+        Err(_) => 0o666 & !umask(path),
+    };
+    let _ = file.set_permissions(std::fs::Permissions::from_mode(mode));
 }
 
 /// The process's umask, read from where the kernel tells it without changing it.

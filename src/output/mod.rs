@@ -64,8 +64,8 @@ impl Output {
         if is_stderr(path) {
             return Ok(Self::stream(io::stderr(), "standard error"));
         }
-        let target = followed(path);
-        match std::fs::metadata(&target) {
+        // By its own name: what a link under /dev/fd leads to may have none.
+        match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => {
                 Err(usage(format!("{}: is a folder, expected a file to write", path.display())))
             }
@@ -74,8 +74,33 @@ impl Output {
                     File::options().write(true).open(path).with_context(|| path.display().to_string())?;
                 Ok(Self::stream(file, &path.display().to_string()))
             }
-            _ => Ok(Self::File(AtomicFile::create(&target)?)),
+            _ => Ok(Self::File(AtomicFile::create(&followed(path))?)),
         }
+    }
+
+    /// The same for what is written beside the rows. Standard output is then no end of a pipeline that may have enough: that
+    /// its reader has gone is a failure, as with any other file.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn beside(path: &Path) -> Result<Self> {
+        if is_stdout(path) {
+            Ok(Self::stream(io::stdout(), "standard output"))
+        } else {
+            Self::create(Some(path))
+        }
+    }
+
+    /// Makes sure that `path` can be written, for an output that comes last. A pipe or a device is opened only then: opening a
+    /// pipe waits for its reader.
+    ///
+    /// # Errors
+    /// Those of [`Output::beside`].
+    pub fn prepare(path: &Path) -> Result<Prepared<'_>> {
+        let waits = is_stdout(path)
+            || is_stderr(path)
+            || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+        Ok(if waits { Prepared::Later(path) } else { Prepared::Begun(Self::beside(path)?) })
     }
 
     /// Writes to `stream`, which errors call `name`.
@@ -114,6 +139,28 @@ impl Output {
         match self {
             Self::File(file) => file.commit(),
             mut stream => stream.flush(),
+        }
+    }
+}
+
+/// An output that can be written when its time comes.
+#[derive(Debug)]
+pub enum Prepared<'a> {
+    /// A file, which is begun.
+    Begun(Output),
+    /// What is opened when it is written.
+    Later(&'a Path),
+}
+
+impl Prepared<'_> {
+    /// The output.
+    ///
+    /// # Errors
+    /// When a pipe or device cannot be opened.
+    pub fn open(self) -> Result<Output> {
+        match self {
+            Self::Begun(output) => Ok(output),
+            Self::Later(path) => Output::beside(path),
         }
     }
 }

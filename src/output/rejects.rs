@@ -12,6 +12,8 @@ pub struct Rejects {
     output: Output,
     /// Name of the input that is being read.
     input: String,
+    /// Records of that input in the list.
+    count: u64,
     /// Not yet handed to the system: a file may be full of bad records.
     pending: Vec<u8>,
 }
@@ -25,14 +27,20 @@ impl Rejects {
     /// # Errors
     /// When it cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let mut output = Output::create(Some(path))?;
+        let mut output = Output::beside(path)?;
         output.write(b"file,line,byte,reason,record\n")?;
-        Ok(Self { output, input: String::new(), pending: Vec::new() })
+        Ok(Self { output, input: String::new(), count: 0, pending: Vec::new() })
     }
 
     /// The records that follow come from this input.
     pub fn from_input(&mut self, name: &str) {
         name.clone_into(&mut self.input);
+        self.count = 0;
+    }
+
+    /// How many records of the present input are in the list.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// Adds a record, line terminator included.
@@ -47,6 +55,7 @@ impl Rejects {
         line.push(b',');
         line.extend_from_slice(&quote(record, b','));
         line.push(b'\n');
+        self.count += 1;
         if self.pending.len() >= PIECE { self.hand_on() } else { Ok(()) }
     }
 

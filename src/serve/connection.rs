@@ -134,19 +134,27 @@ async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
 async fn signal() {
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+        use tokio::signal::unix::SignalKind;
+        tokio::select! {
+            () = heard(SignalKind::interrupt()) => {}
+            () = heard(SignalKind::terminate()) => {}
         }
     }
+    #[cfg(not(unix))]
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a handler the system's own way of ending a process remains.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Comes back when this signal comes; never, if it is to be ignored, or has no handler and so the system's own effect.
+#[cfg(unix)]
+async fn heard(kind: tokio::signal::unix::SignalKind) {
+    if !crate::signals::is_ignored(kind.as_raw_value())
+        && let Ok(mut signal) = tokio::signal::unix::signal(kind)
+    {
+        signal.recv().await;
+    } else {
         std::future::pending::<()>().await;
     }
 }

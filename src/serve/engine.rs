@@ -130,7 +130,6 @@ impl Engine {
             model: format!("{} labels, {} templates", info.labels.len(), info.training.templates),
             encoder: info.encoder.clone(),
             encoder_sha256: info.encoder_sha256.clone(),
-            llm: self.session.has_llm(),
             labels: cascade.labels().names().to_vec(),
             source_column: self.columns.source.clone(),
             message_column: self.columns.message.clone(),
@@ -183,6 +182,11 @@ impl Engine {
         Ok(counts(&tally, self.session.cascade()))
     }
 
+    /// Whether an LLM is configured.
+    pub fn has_llm(&self) -> bool {
+        self.session.has_llm()
+    }
+
     /// What the LLM did since the start, if there is one.
     pub fn llm_report(&self) -> Option<Report> {
         self.session.llm_report()
@@ -198,8 +202,6 @@ pub struct Description {
     pub encoder: String,
     /// SHA-256 of the encoder's weights.
     pub encoder_sha256: String,
-    /// Whether an LLM is configured.
-    pub llm: bool,
     /// Every label a row can get.
     pub labels: Vec<String>,
     /// Column of the source, unless a request names another.

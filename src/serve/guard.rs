@@ -43,13 +43,18 @@ fn admit(state: &ServerState, request: &Request) -> Result<(), Problem> {
     }
     let path = request.uri().path();
     let has_key = request.uri().query().is_some_and(|query| state.jobs.opens(path, query));
-    match &state.settings.token {
-        Some(token) if !OPEN.contains(&path) && !has_key && !shows(headers, token) => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "the token is missing or wrong: send Authorization: Bearer TOKEN",
-        )),
-        _ => Ok(()),
+    if OPEN.contains(&path) || has_key || may_see(&state.settings, headers) {
+        return Ok(());
     }
+    Err(Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "the token is missing or wrong: send Authorization: Bearer TOKEN",
+    ))
+}
+
+/// Whether the client has shown the token, or none is asked for.
+pub fn may_see(settings: &ServerSettings, headers: &HeaderMap) -> bool {
+    settings.token.as_ref().is_none_or(|token| shows(headers, token))
 }
 
 fn host_of(request: &Request) -> Option<String> {

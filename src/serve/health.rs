@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use std::sync::Arc;
 
 use super::counters::Gauges;
 use super::engine::Description;
+use super::guard::may_see;
 use super::state::ServerState;
 use crate::llm::Unanswered;
 
@@ -17,8 +18,11 @@ use crate::llm::Unanswered;
 pub struct Health {
     status: &'static str,
     version: &'static str,
+    /// Names of model, encoder, labels and columns; absent where a token is asked for and was not shown.
     #[serde(flatten)]
-    engine: Description,
+    engine: Option<Description>,
+    /// Whether an LLM is configured.
+    llm: bool,
     /// Why the LLM is not asked at the moment; absent when it is, or there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     llm_off: Option<&'static str>,
@@ -31,13 +35,14 @@ pub struct Health {
 }
 
 /// Tells what runs.
-pub async fn health(Extract(state): Extract<Arc<ServerState>>) -> Json<Health> {
+pub async fn health(Extract(state): Extract<Arc<ServerState>>, headers: HeaderMap) -> Json<Health> {
     let settings = &state.settings;
     let status = if *state.ending.borrow() { "ending" } else { "ok" };
     Json(Health {
         status,
         version: env!("CARGO_PKG_VERSION"),
-        engine: state.engine.describe(),
+        engine: may_see(settings, &headers).then(|| state.engine.describe()),
+        llm: state.engine.has_llm(),
         llm_off: state.engine.llm_report().and_then(|llm| llm.off).map(Unanswered::name),
         uptime_seconds: state.started.elapsed().as_secs(),
         running: state.running(),

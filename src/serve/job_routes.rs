@@ -63,10 +63,13 @@ pub async fn create(
     let upload = Upload::of(request, state.body_limits()).await?;
     let job = state.jobs.open(options)?;
     let mut unfinished = Unfinished { state: &state, job: Some(Arc::clone(&job)) };
+    let place = state.upload_permit().await?;
     let mut reader = upload.begin();
     let engine = Arc::clone(&state.engine);
     let uploaded = Arc::clone(&job);
     let taken = tokio::task::spawn_blocking(move || {
+        // Held for as long as the thread works, also when the client has gone.
+        let _place = place;
         let mut file = tempfile::tempfile()?;
         let bytes = io::copy(&mut reader, &mut file)?;
         file.rewind()?;
@@ -91,10 +94,14 @@ fn lost() -> Problem {
 
 /// Classifies a job's file when there is a place.
 async fn work(state: Arc<ServerState>, job: Arc<Job>, file: File) {
-    let Ok(permit) = Arc::clone(&state.permits).acquire_owned().await else { return };
-    if job.phase.borrow().is_final() {
-        return;
-    }
+    let mut phase = job.phase.subscribe();
+    let permit = tokio::select! {
+        biased;
+        // Cancelled: its file goes now, not when its turn would have come.
+        _ = phase.wait_for(Phase::is_final) => return,
+        permit = Arc::clone(&state.permits).acquire_owned() => permit,
+    };
+    let Ok(permit) = permit else { return };
     job.enter(Phase::Running);
     let (engine, worker) = (Arc::clone(&state.engine), Arc::clone(&job));
     let start = Instant::now();

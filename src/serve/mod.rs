@@ -45,7 +45,7 @@ pub fn run(settings: ServerSettings, engine: Engine) -> Result<()> {
     randomness::random::<16>()
         .context("there is no randomness to keep secrets with: are /dev/random and /dev/urandom missing?")?;
     tempfile::tempfile().with_context(|| {
-        let folder = std::env::temp_dir();
+        let folder = tempfile::env::temp_dir();
         format!(
             "{}: no temporary file can be made: set TMPDIR to a folder that can be written",
             folder.display()

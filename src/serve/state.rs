@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use super::counters::Counters;
 use super::engine::Engine;
@@ -23,6 +24,8 @@ pub struct ServerState {
     pub engine: Arc<Engine>,
     /// One for each file that may be classified at the same time.
     pub permits: Arc<Semaphore>,
+    /// One for each upload of a job that may come in at the same time: as many as of files.
+    pub uploads: Arc<Semaphore>,
     /// One for each result that may be downloaded at the same time.
     pub downloads: Arc<Semaphore>,
     /// Uploads of the page.
@@ -40,6 +43,7 @@ impl ServerState {
     pub fn new(settings: ServerSettings, engine: Engine) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(settings.concurrency)),
+            uploads: Arc::new(Semaphore::new(settings.concurrency)),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             jobs: Jobs::new(settings.jobs),
             counters: Counters::default(),
@@ -56,6 +60,18 @@ impl ServerState {
             self.counters.refused();
             Problem::busy(format!(
                 "{} files are being classified already (--max-concurrent sets the limit): try again",
+                self.settings.concurrency
+            ))
+        })
+    }
+
+    /// Leave to take in a job's upload; waits for it as long as a client may be silent.
+    pub async fn upload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = timeout(self.settings.timeout, Arc::clone(&self.uploads).acquire_owned()).await;
+        place.ok().and_then(Result::ok).ok_or_else(|| {
+            self.counters.refused();
+            Problem::busy(format!(
+                "{} uploads are coming in already (--max-concurrent sets the limit): try again",
                 self.settings.concurrency
             ))
         })

@@ -122,7 +122,7 @@ impl Upload {
         let room = if kind == "multipart/form-data" { 64 << 10 } else { 0 };
         if length
             .and_then(|length| length.parse::<u64>().ok())
-            .is_some_and(|length| length > limits.bytes + room)
+            .is_some_and(|length| length > limits.bytes.saturating_add(room))
         {
             return Err(UploadError::TooLarge(limits.bytes));
         }
@@ -245,7 +245,7 @@ impl Meter<'_> {
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), UploadError> {
-        *self.taken += bytes as u64;
+        *self.taken = self.taken.saturating_add(bytes as u64);
         if *self.taken > self.limits.bytes {
             return Err(UploadError::TooLarge(self.limits.bytes));
         }

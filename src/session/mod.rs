@@ -59,6 +59,9 @@ pub struct Session {
 impl Session {
     /// A session over `cascade`, which asks `llm` where a path leads to it.
     pub fn new(cascade: Cascade, llm: Option<Llm>, resources: Resources) -> Self {
+        if let Some(llm) = &llm {
+            llm.remember(resources.table_size);
+        }
         Self { cascade, llm: llm.map(Arc::new), resources }
     }
 

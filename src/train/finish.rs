@@ -42,6 +42,7 @@ pub fn finish(
         labels: dataset.labels.clone(),
         encoder: encoder.identity().name.clone(),
         encoder_sha256: encoder.identity().sha256.clone(),
+        tokenizer_sha256: Some(encoder.identity().tokenizer_sha256.clone()),
         dimensions: encoded.dimensions,
         layers: encoded.layers.clone(),
         masker: MASKER_VERSION,

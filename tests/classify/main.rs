@@ -10,3 +10,8 @@ mod harness;
 mod outputs;
 mod properties;
 mod records;
+#[cfg(unix)]
+mod replacing;
+#[cfg(unix)]
+mod signals;
+mod variables;

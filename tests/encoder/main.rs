@@ -2,6 +2,7 @@
 //! length 1.
 #![cfg(feature = "bundled")]
 
+#[cfg(feature = "candle")]
 mod wordpiece;
 
 use logclass::encoder::native::Instructions;
@@ -37,6 +38,7 @@ fn parity(encoder: &Encoder) -> (f32, f32) {
     (cosines.iter().sum::<f32>() / count, cosines.iter().copied().fold(1.0, f32::min))
 }
 
+#[cfg(feature = "candle")]
 #[test]
 fn candle_agrees_with_the_transformers_library() {
     let (mean, least) = parity(&Encoder::load(&parse_source(None).unwrap(), Backend::Candle).unwrap());
@@ -56,6 +58,7 @@ fn every_native_path_of_this_processor_agrees_with_the_transformers_library() {
     }
 }
 
+#[cfg(feature = "candle")]
 #[test]
 fn inner_layers_stand_behind_the_sentence_vector_and_are_those_of_the_reference() {
     let candle = Encoder::load(&parse_source(None).unwrap(), Backend::Candle).unwrap();

@@ -145,6 +145,36 @@ fn a_run_that_needs_the_llm_does_not_wait_for_what_is_under_way() {
 }
 
 #[test]
+fn each_of_several_inputs_that_need_the_llm_fails_or_succeeds_by_its_own_answers() {
+    let server = Server::new(|_, request| match request.message() {
+        text if text.contains("broken") => Reply::content("no label at all"),
+        text if text.contains("slow") => Reply::Hang,
+        _ => Reply::label("Error"),
+    });
+    let workdir = Workdir::new(&server, "concurrency = 8\ntimeout_seconds = 20\nbreaker_failures = 1000");
+    let file = |name: &str, messages: &[&str]| {
+        let rows = messages.join("\ncrm,");
+        std::fs::write(workdir.path(name), format!("source,log_message\ncrm,{rows}\n")).unwrap();
+    };
+    // The second has what the first had under way and what it lost; the third only what can be answered.
+    file("a.csv", &["slow lead", "broken lead", "good lead"]);
+    file("b.csv", &["slow lead of another kind", "broken lead", "good lead"]);
+    file("c.csv", &["good lead", "fine lead"]);
+    let start = std::time::Instant::now();
+    let arguments = ["classify", "a.csv", "b.csv", "c.csv", "-o", "out/", "--config", "logclass.toml"];
+    let ran = workdir.run(&[&arguments[..], &["--on-llm-error", "fail", "-q"]].concat());
+    let took = start.elapsed();
+    println!("three inputs, two of which hang: {took:?}");
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(said.contains("a.csv: the LLM did not answer") && said.contains("b.csv: the LLM did not answer"));
+    assert!(!workdir.path("out/a.csv").exists() && !workdir.path("out/b.csv").exists(), "{said}");
+    let third = std::fs::read_to_string(workdir.path("out/c.csv")).unwrap();
+    assert_eq!(third.matches(",Error\n").count(), 2, "{third}");
+}
+
+#[test]
 fn waits_of_any_length_end_the_stage_and_not_the_worker() {
     const LONG: &str = "10000000000000000000";
     for headers in [

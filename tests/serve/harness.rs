@@ -40,10 +40,14 @@ impl Server {
         Self::spawn(command(arguments).args(["--port", "0"]).env("LOGCLASS_TOKEN", token))
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let first = lines.next().expect("the server says where it is").unwrap();
+        let first = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("http://") || !line.contains("warning"))
+            .expect("the server says where it is");
         let address = first.split("http://").nth(1).unwrap_or_else(|| panic!("{first}"));
         let address = address.split(' ').next().unwrap().parse().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));

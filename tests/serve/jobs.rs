@@ -89,3 +89,65 @@ fn a_result_expires() {
     }
     panic!("the job is still there");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_job_that_is_cancelled_while_it_waits_leaves_no_file() {
+    let server = Server::start(&["--max-concurrent", "1", "--threads", "1"]);
+    let files = || {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap();
+        let names = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        names.filter(|name| name.to_string_lossy().ends_with(" (deleted)")).count()
+    };
+    // A request holds the only place for as long as its upload goes on.
+    let mut holds = server.connect();
+    let head = "POST /classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\ncontent-length: 99999\r\n\r\n";
+    std::io::Write::write_all(&mut holds, format!("{head}source,log_message\n").as_bytes()).unwrap();
+    while server.get("/health").json()["running"] != 1 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let ids: Vec<String> = (0..5)
+        .map(|_| server.post_csv("/api/jobs", &rows(1_000)).json()["id"].as_str().unwrap().to_owned())
+        .collect();
+    for id in &ids {
+        assert_eq!(server.get(&format!("/api/jobs/{id}")).json()["state"], "queued");
+    }
+    assert!(files() >= 5, "{}", files());
+    for id in &ids {
+        assert_eq!(server.send(&format!("DELETE /api/jobs/{id}"), &[], b"").status, 204);
+    }
+    for _ in 0..100 {
+        if files() == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{} files are still open", files());
+}
+
+#[test]
+fn no_more_uploads_of_jobs_come_in_at_once_than_files_are_classified() {
+    let server = Server::start(&["--max-concurrent", "2", "--timeout", "2"]);
+    let slow = || {
+        let mut stream = server.connect();
+        let head = "POST /api/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\ncontent-length: 99999\r\n\r\n";
+        std::io::Write::write_all(&mut stream, format!("{head}source,log_message\n").as_bytes()).unwrap();
+        stream
+    };
+    let mut waiting: Vec<_> = (0..2).map(|_| slow()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    let third = std::thread::scope(|scope| {
+        let third = scope.spawn(|| server.post_csv("/api/jobs", &rows(10)));
+        // They keep sending, so that their silence does not free their places.
+        for _ in 0..28 {
+            waiting.iter_mut().for_each(|stream| drop(std::io::Write::write_all(stream, &[b'a'; 300])));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        third.join().unwrap()
+    });
+    assert_eq!((third.status, third.header("retry-after")), (503, Some("2")), "{}", third.text());
+    drop(waiting);
+    let created = server.post_csv("/api/jobs", &rows(10));
+    assert_eq!(created.status, 201, "{}", created.text());
+    assert_eq!(finished(&server, created.json()["id"].as_str().unwrap())["state"], "done");
+}

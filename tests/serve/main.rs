@@ -4,6 +4,7 @@
 #![allow(clippy::used_underscore_binding, clippy::double_ended_iterator_last, clippy::doc_markdown)]
 
 mod api;
+mod hardening;
 mod harness;
 mod jobs;
 mod llm;

@@ -12,7 +12,7 @@ fn beyond_this_machine_a_token_is_needed() {
     let refused = command(&["--host", "0.0.0.0", "--port", "0"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("set LOGCLASS_TOKEN"));
-    for token in ["short", "", " ", "a token with spaces in it"] {
+    for token in ["short", "a token with spaces in it"] {
         let refused = command(&["--port", "0"]).env("LOGCLASS_TOKEN", token).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{token:?}");
     }

@@ -283,6 +283,7 @@ fn train_reads_folders_weighs_inputs_and_takes_a_prior() {
     assert!(!desk.run(&["train", "pets.csv", "--prior", "Cat=2", "-o", "m"]).status.success());
 }
 
+#[cfg(feature = "candle")]
 #[test]
 fn an_encoder_is_fine_tuned_and_its_model_asks_for_it() {
     let desk = Desk::new();
@@ -299,6 +300,40 @@ fn an_encoder_is_fine_tuned_and_its_model_asks_for_it() {
     let model = desk.read("own.safetensors");
     desk.says(&[&train[..], &["--epochs", "0"]].concat());
     assert!(desk.read("own/model.safetensors") == weights && desk.read("own.safetensors") == model);
+}
+
+#[cfg(not(feature = "candle"))]
+#[test]
+fn a_build_without_candle_says_so_where_it_is_needed() {
+    let desk = Desk::new();
+    desk.file("pets.csv", &pets());
+    let train = desk.run(&["train", "pets.csv", "--fine-tune-encoder", "own", "-o", "m"]);
+    assert_eq!(train.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&train.stderr).contains("cargo feature `candle`"));
+    let (status, said) = desk.fails(&["train", "pets.csv", "--backend", "candle", "-o", "m", "--quiet"]);
+    assert!(status == 2 && said.contains("cargo feature `candle`"), "{said}");
+}
+
+#[test]
+fn a_model_of_another_tokenizer_is_refused() {
+    let desk = Desk::new();
+    desk.file("pets.csv", &pets()).file("rows.csv", "log_message\nthe cat sleeps on the roof\n");
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2-logs");
+    std::fs::create_dir(desk.path().join("own")).unwrap();
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        std::fs::copy(bundled.join(name), desk.path().join("own").join(name)).unwrap();
+    }
+    desk.says(&["train", "pets.csv", "--encoder", "own", "-o", "m", "--quiet"]);
+    let classify = ["classify", "rows.csv", "--no-source", "--quiet", "--encoder", "own"];
+    let with_model = [&classify[..], &["--model", "m"]].concat();
+    desk.says(&with_model);
+    assert!(desk.says(&["model", "info", "m"]).contains("\ntokenizer "));
+    let tokenizer = String::from_utf8(desk.read("own/tokenizer.json")).unwrap();
+    desk.file("own/tokenizer.json", &tokenizer.replacen("\"the\"", "\"thy\"", 1));
+    let (status, said) = desk.fails(&with_model);
+    assert!(status == 2 && said.contains("another tokenizer.json"), "{said}");
+    // The bundled model was written before models told their tokenizer, and is still read.
+    desk.says(&classify);
 }
 
 #[test]

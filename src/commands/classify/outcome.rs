@@ -6,7 +6,7 @@ use crate::cascade::Cascade;
 use crate::cli::Classify;
 use crate::console::{counted, tell};
 use crate::llm::{self, Unanswered};
-use crate::output::Output;
+use crate::output::Prepared;
 use crate::pipeline::Tally;
 use crate::summary::{LlmEstimate, LlmSummary, Summary};
 use crate::verdict::Stage;
@@ -51,10 +51,10 @@ fn llm_summary(tally: &Tally, report: llm::Report) -> LlmSummary {
     }
 }
 
-/// Writes the figures where they are wanted, and tells what went wrong.
-pub fn report(arguments: &Classify, summary: &Summary) -> Result<()> {
-    if let Some(path) = &arguments.summary {
-        let mut file = Output::create(Some(path))?;
+/// Writes the figures to `output`, if they are wanted, and tells what went wrong.
+pub fn report(arguments: &Classify, summary: &Summary, output: Option<Prepared<'_>>) -> Result<()> {
+    if let Some(output) = output {
+        let mut file = output.open()?;
         let mut json = serde_json::to_vec_pretty(summary)?;
         json.push(b'\n');
         file.write(&json)?;

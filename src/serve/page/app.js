@@ -5,6 +5,8 @@ const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const stageNames = { rule: "Rules", model: "Model", llm: "LLM", none: "No answer" };
 const stageHues = { rule: 4, model: 7, llm: 2, none: 0 };
+// What a server that wants a token does not tell without one.
+const defaults = { labels: [], message_column: "log_message", source_column: "source", label_column: "target_label", max_body_bytes: Infinity };
 const page = { file: null, names: [], delimiter: ",", server: null, job: null, request: null, view: null, label: null, tab: "first" };
 
 // An element with attributes and children; text is always text, never markup.
@@ -31,8 +33,7 @@ const token = () => sessionStorage.getItem("token") || "";
 const headers = (more = {}) => (token() ? { ...more, Authorization: `Bearer ${token()}` } : more);
 
 function hue(label) {
-  const labels = page.server ? page.server.labels : [];
-  const index = labels.indexOf(label);
+  const index = (page.server || defaults).labels.indexOf(label);
   return index <= 0 ? "hue0" : `hue${1 + ((index - 1) % 11)}`;
 }
 
@@ -67,9 +68,9 @@ function tell(id, text) {
 async function health() {
   const place = $("health");
   try {
-    const response = await fetch("/health");
+    const response = await fetch("/health", { headers: headers() });
     if (!response.ok) throw new Error();
-    page.server = await response.json();
+    page.server = { ...defaults, ...await response.json() };
     const { status, version, running, llm, llm_off: off, max_concurrent: places } = page.server;
     place.dataset.state = status === "ok" && !off ? "ok" : "wait";
     const with_llm = off === "budget_spent" ? " · LLM budget spent" : off ? " · LLM pauses after failures" : " · with LLM";
@@ -103,7 +104,7 @@ async function choose(file) {
   $("drop").classList.add("small");
   $("drop-main").textContent = file.name;
   $("drop-hint").textContent = size(file.size);
-  const server = page.server || { message_column: "log_message", source_column: "source", label_column: "target_label", max_body_bytes: Infinity };
+  const server = page.server || defaults;
   if (file.size === 0) return refuse("The file is empty: expected a header line and rows.");
   if (file.size > server.max_body_bytes) return refuse(`The file is larger than ${size(server.max_body_bytes)}, which is all this server takes.`);
   const start = await beginning(file).catch(() => ({ refused: "The file cannot be read." }));
