@@ -36,6 +36,7 @@ pub mod envelope;
 pub mod error;
 pub mod evaluation;
 pub mod head;
+pub mod history;
 pub mod input;
 pub mod label;
 pub mod llm;
