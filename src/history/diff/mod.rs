@@ -15,7 +15,7 @@
 //! A log with a long tail of rare templates always shows some that it did not show before. How many is told by I. J.
 //! Good's estimate (*The Population Frequencies of Species and the Estimation of Population Parameters*, Biometrika
 //! 40 (1953), 237-264): as many as were seen exactly once, in proportion to the rows. Rare new templates of a label
-//! count as new when there are more of them than that allows.
+//! count as new when there are more of them than that allows, and more than the label has lost of the same kind.
 
 mod blocks;
 mod render;
@@ -35,8 +35,10 @@ pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 pub const LEAST_FACTOR: f64 = 1.5;
 /// How much counts are assumed to vary beyond Poisson where nothing tells, as a share of the count.
 const ASSUMED_VARIATION: f64 = 0.3;
-/// Counts that tell something about the ratio of the sides.
+/// Counts that tell something about how often a template comes.
 const TELLING: u64 = 10;
+/// Rare templates come in company: what happens for the first time prints about so many.
+const COMPANY: u64 = 3;
 
 /// How a template differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,10 +160,13 @@ pub fn compare(old: &Collection, new: &Collection, by_source: bool) -> Compariso
             let all = (a + b) as f64;
             let expected = [all / (1.0 + scale), all * scale / (1.0 + scale)];
             let g = statistics::g([a as f64, b as f64], expected);
+            // What counts as a change is told by the old side, as far as that has seen enough of the template: a flood
+            // must not excuse itself by being one.
+            let telling = usize::from(a < TELLING || blocks[0].is_none());
             let (mut pearson, mut freedom) = (0.0, 0.0);
-            for (blocks, entries) in blocks.iter().zip(&pair.sides) {
-                if let Some(blocks) = blocks {
-                    let (more, degrees) = blocks.pearson(entries.iter().copied());
+            for side in 0..=telling {
+                if let Some(blocks) = &blocks[side] {
+                    let (more, degrees) = blocks.pearson(pair.sides[side].iter().copied());
                     (pearson, freedom) = (pearson + more, freedom + degrees);
                 }
             }
@@ -191,9 +196,11 @@ pub fn compare(old: &Collection, new: &Collection, by_source: bool) -> Compariso
             changes.push(Change { kind, entry: pair.entry(), old: a, new: b, expected, rate, certain });
         }
     }
-    for (kind, seen, scale) in [(Kind::New, 0, scale), (Kind::Gone, 1, 1.0 / scale)] {
-        accept_rare(&mut changes, kind, &singletons(&pairs, seen), scale);
-    }
+    let mut gone = changes.clone();
+    accept_rare(&mut gone, Kind::Gone, &tail(&pairs, 1), 1.0 / scale);
+    accept_rare(&mut changes, Kind::New, &tail(&pairs, 0), scale);
+    changes.retain(|change| change.kind != Kind::Gone);
+    changes.extend(gone.into_iter().filter(|change| change.kind == Kind::Gone));
     changes.sort_by(|one, other| order(one).partial_cmp(&order(other)).unwrap_or(std::cmp::Ordering::Equal));
     let templates = |side: usize| counts.iter().filter(|pair| pair[side] > 0).count() as u64;
     Comparison { changes, sides: [(old.rows(), templates(0)), (new.rows(), templates(1))] }
@@ -215,36 +222,49 @@ fn scale(counts: &[[u64; 2]]) -> f64 {
     rows(1) / rows(0)
 }
 
-/// Templates of each label that a side has exactly once.
-fn singletons(pairs: &[((super::Id, &str), Pair<'_>)], side: usize) -> BTreeMap<String, u64> {
-    let mut singletons = BTreeMap::new();
-    for (_, pair) in pairs.iter().filter(|(_, pair)| pair.count(side) == 1) {
-        *singletons.entry(pair.sides[side][0].label.clone()).or_default() += 1;
+/// How many templates of each label a side has, and how many of those exactly once.
+fn tail(pairs: &[((super::Id, &str), Pair<'_>)], side: usize) -> BTreeMap<String, (u64, u64)> {
+    let mut tail = BTreeMap::<String, (u64, u64)>::new();
+    for (_, pair) in pairs.iter().filter(|(_, pair)| pair.count(side) > 0) {
+        let (all, once) = tail.entry(pair.sides[side][0].label.clone()).or_default();
+        *all += 1;
+        *once += u64::from(pair.count(side) == 1);
     }
-    singletons
+    tail
 }
 
 /// Takes the templates of a kind for certain, rare ones too, where a label has more of them than a long tail of rare
-/// templates allows.
+/// templates allows. What the tail allows is what the other side has of the same: templates seen once, or, if they
+/// are more, templates that only that side has.
 #[allow(clippy::cast_precision_loss)] // statistics
-fn accept_rare(changes: &mut [Change], kind: Kind, singletons: &BTreeMap<String, u64>, scale: f64) {
-    let mut found = BTreeMap::<String, u64>::new();
+fn accept_rare(changes: &mut [Change], kind: Kind, tail: &BTreeMap<String, (u64, u64)>, scale: f64) {
+    let stratum = |change: &Change| (change.entry.label.clone(), change.old.max(change.new) >= TELLING);
+    let opposite = if kind == Kind::New { Kind::Gone } else { Kind::New };
+    let mut found = BTreeMap::<(String, bool), (u64, u64)>::new();
     for change in changes.iter().filter(|change| change.kind == kind) {
-        *found.entry(change.entry.label.clone()).or_default() += 1;
+        found.entry(stratum(change)).or_default().0 += 1;
     }
+    for change in changes.iter().filter(|change| change.kind == opposite && !change.certain) {
+        if let Some((_, lost)) = found.get_mut(&stratum(change)) {
+            *lost += 1;
+        }
+    }
+    let (all, once) = tail.values().fold((0, 0), |sum, (all, once)| (sum.0 + all, sum.1 + once));
     let p: Vec<f64> = found
         .iter()
-        .map(|(label, &count)| {
-            let expected = singletons.get(label).copied().unwrap_or(0) as f64 * scale;
-            statistics::poisson_tail(count, expected)
+        .map(|((label, frequent), &(count, lost))| {
+            let (of_label, once_of_label) = tail.get(label).copied().unwrap_or_default();
+            // A label of few templates has its share of the tail, even if it has shown none of it yet.
+            let share = once as f64 * of_label as f64 / (all as f64).max(1.0);
+            let once = if *frequent { 0.0 } else { share.max(once_of_label as f64) };
+            let expected = once.max(lost as f64) * scale;
+            statistics::poisson_tail(count.div_ceil(COMPANY), expected / COMPANY as f64)
         })
         .collect();
     let rates = statistics::false_discovery_rates(&p);
-    for ((label, _), rate) in found.iter().zip(rates) {
-        let accepted = rate <= FALSE_DISCOVERY_RATE;
-        for change in changes.iter_mut().filter(|change| change.kind == kind && change.entry.label == *label)
-        {
-            if accepted && !change.certain {
+    for (accepted, rate) in found.keys().zip(rates).filter(|(_, rate)| *rate <= FALSE_DISCOVERY_RATE) {
+        for change in changes.iter_mut().filter(|change| change.kind == kind && !change.certain) {
+            if stratum(change) == *accepted {
                 (change.certain, change.rate) = (true, rate);
             }
         }
