@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::cli::HistoryCommand;
 use crate::console::{counted, grouped, print};
 use crate::error::{ExitStatus, usage};
+use crate::history::report::escape::plain;
 use crate::history::{Collection, Entry, ExportFormat, Store, export, rfc3339};
 use crate::output::Output;
 use crate::session::OutputFormat;
@@ -94,7 +95,7 @@ fn info(file: &Path) -> Result<ExitStatus> {
             rfc3339(run.time),
             counted(run.rows, "row"),
             counted(run.templates, "template"),
-            run.inputs.join(", ").replace(char::is_control, " ")
+            plain(&run.inputs.join(", "))
         ));
     }
     print(text.as_bytes())

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use super::collection::Collection;
 use super::diff::{Comparison, Kind, gravity};
 use super::entry::{Entry, Id};
+use super::report::escape::plain;
 use crate::console::{counted, grouped};
 
 /// A condition, as a flag gives it.
@@ -135,7 +136,7 @@ impl Condition {
             condition: self.text.clone(),
             reason,
             count,
-            example: example.map(|entry| entry.example.clone()),
+            example: example.map(|entry| plain(&entry.example)),
         };
         match self.test {
             Test::New => {
@@ -149,7 +150,7 @@ impl Condition {
                 let reason = format!(
                     "{}{of_label}: {} ({})",
                     counted(count, "new template"),
-                    first.template,
+                    plain(&first.template),
                     counted(first.count, "row")
                 );
                 Some(alert(reason, count, Some(first)))
@@ -164,7 +165,7 @@ impl Condition {
                 let reason = format!(
                     "{}{of_label} more often than chance allows: {} ({} instead of about {:.1})",
                     counted(count, "template"),
-                    first.entry.template,
+                    plain(&first.entry.template),
                     grouped(first.new),
                     first.expected
                 );

@@ -7,6 +7,8 @@ mod contract;
 mod faults;
 mod formats;
 mod harness;
+mod history;
 mod outputs;
 mod properties;
 mod records;
+mod reports;

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use serde_json::json;
 use std::fmt::Write;
 
-use super::super::report::escape::markdown;
+use super::super::report::escape::{markdown, plain};
 use super::super::rfc3339;
 use super::{Change, Comparison, Kind};
 use crate::console::{counted, grouped};
@@ -57,7 +57,7 @@ pub fn render(
 }
 
 /// How often, in a few words: `seen 5 times`, `40 instead of 4 (10 times)`.
-pub(in super::super) fn change_in_words(change: &Change) -> String {
+fn change_in_words(change: &Change) -> String {
     let times = |count| counted(count, "time");
     match change.kind {
         Kind::New => format!("{}, never before", times(change.new)),
@@ -147,11 +147,6 @@ fn text(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usiz
         let _ = write!(text, "\n{note}\n");
     }
     text
-}
-
-/// Text for a terminal: nothing that could steer one.
-fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 fn as_markdown(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> String {

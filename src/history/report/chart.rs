@@ -38,13 +38,15 @@ pub fn class_of(label: &str) -> String {
     format!("c{}", place.unwrap_or_else(own))
 }
 
-/// The smallest of 1, 2, 5, 10, ... that is not below.
+/// The smallest number of one digit and zeroes, or 15, 25 and zeroes, that is not below.
 fn rounded_up(value: u64) -> u64 {
     let mut step = 1_u64;
     loop {
-        for factor in [1, 2, 5] {
-            if step.saturating_mul(factor) >= value {
-                return step.saturating_mul(factor);
+        for tenths in [10, 15, 20, 25, 30, 40, 50, 60, 80] {
+            let candidate = step.saturating_mul(tenths) / 10;
+            // The middle is written, too.
+            if candidate >= value && (candidate.is_multiple_of(2) || candidate < 2) {
+                return candidate;
             }
         }
         match step.checked_mul(10) {
@@ -79,9 +81,10 @@ pub fn stacked(
     let left = f64::from(u16::try_from(LEFT).unwrap_or(0));
     let peak = totals.iter().position(|&total| total == most).unwrap_or(0);
     let mut svg = format!(
-        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
+        "<div class=\"plot\" role=\"region\" tabindex=\"0\" aria-label=\"{}\"><svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
          <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{} of {} each; the most, {}, from {} UTC on. \
          The table below has the totals.</desc>\n",
+        html(title),
         html(title),
         counted(timeline.intervals as u64, "interval"),
         span(timeline.width()),
@@ -136,7 +139,7 @@ pub fn stacked(
             minute(start_of(timeline, place))
         );
     }
-    svg.push_str("</svg>\n");
+    svg.push_str("</svg></div>\n");
     svg
 }
 
@@ -214,7 +217,7 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        assert_eq!([0, 1, 3, 10, 11, 499].map(rounded_up), [1, 1, 5, 10, 20, 500]);
+        assert_eq!([0, 1, 3, 10, 11, 499, 2_550].map(rounded_up), [1, 1, 4, 10, 20, 500, 3_000]);
         assert_eq!(rounded_up(u64::MAX), u64::MAX);
         assert_eq!([0, 9_999, 15_000, 2_000_000].map(compact), ["0", "9,999", "15k", "2M"]);
     }

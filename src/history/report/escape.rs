@@ -6,6 +6,11 @@ fn steers(letter: char) -> bool {
         || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
+/// For a terminal or a mail: one line that steers nothing.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|letter| if steers(letter) { ' ' } else { letter }).collect()
+}
+
 /// For HTML, between tags and in quoted attributes. What steers the direction becomes visible.
 pub fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
