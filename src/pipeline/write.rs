@@ -110,6 +110,13 @@ pub(super) fn write_chunk(
             verdicts[owed.row] = answered(answer, owed);
         }
     }
+    // Counted before it is written, so that who has read a row finds it in the counters.
+    if let (Some(observer), Some(groups)) = (destination.observer.as_deref_mut(), &groups) {
+        observer.add(&chunk, groups, |row| {
+            let Verdict { label, confidence, .. } = verdicts[row];
+            Labelled { name: cascade.labels().name(label), id: label.into(), confidence }
+        });
+    }
     let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
     let mut copied = 0;
     let mut gaps = Gaps { chunk: &chunk, rejects: 0 };
@@ -130,12 +137,6 @@ pub(super) fn write_chunk(
     gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
     destination.output.write(&piece)?;
     tally.rejects += chunk.rejects.len() as u64;
-    if let (Some(observer), Some(groups)) = (destination.observer.as_deref_mut(), &groups) {
-        observer.add(&chunk, groups, |row| {
-            let Verdict { label, confidence, .. } = verdicts[row];
-            Labelled { name: cascade.labels().name(label), id: label.into(), confidence }
-        });
-    }
     if destination.live {
         destination.output.flush()?;
         if let Some(rejects) = destination.rejects.as_deref_mut() {
