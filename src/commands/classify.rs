@@ -47,7 +47,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let mut columns =
         setup::columns(&arguments.columns, &config, arguments.label_column.as_deref(), arguments.overwrite);
     columns.no_header = arguments.no_header;
-    columns.time = arguments.watch.time_column.clone();
+    columns.time.clone_from(&arguments.watch.time_column);
     check_labels(arguments, session.cascade().labels())?;
     let mut watching = Watching::begin(arguments)?;
     let mut rejects = match &arguments.rejects {

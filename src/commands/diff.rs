@@ -9,7 +9,7 @@ use crate::console::tell;
 use crate::error::{ExitStatus, usage};
 use crate::history::alert::Evidence;
 use crate::history::diff::{Names, compare, render};
-use crate::history::{Id, Run};
+use crate::history::{Entry, Id, Run};
 use crate::output::Output;
 
 /// Runs the command.
@@ -27,7 +27,7 @@ pub fn run(arguments: &Diff) -> Result<ExitStatus> {
     let mut output = Output::create(arguments.output.as_deref())?;
     output.write(&bytes)?;
     output.finish()?;
-    let known: HashSet<Id> = old.entries.values().map(|entry| entry.id()).collect();
+    let known: HashSet<Id> = old.entries.values().map(Entry::id).collect();
     let mut labels = Run::default().labels;
     for entry in new.entries.values() {
         *labels.entry(entry.label.clone()).or_default() += entry.count;

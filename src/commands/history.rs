@@ -1,6 +1,7 @@
 //! `logclass history`: what a history holds, and how to prune and join histories.
 
 use anyhow::Result;
+use std::fmt::Write;
 use std::path::Path;
 
 use crate::cli::HistoryCommand;
@@ -51,10 +52,11 @@ pub fn run(command: &HistoryCommand) -> Result<ExitStatus> {
                 counted(merged.runs.len() as u64, "run")
             );
             if forgotten > 0 {
-                text.push_str(&format!(
-                    "{} given up to stay within --history-size, the oldest and rarest first\n",
+                let _ = writeln!(
+                    text,
+                    "{} given up to stay within --history-size, the oldest and rarest first",
                     counted(forgotten, "template")
-                ));
+                );
             }
             print(text.as_bytes())
         }
@@ -75,7 +77,7 @@ fn info(file: &Path) -> Result<ExitStatus> {
     let first = history.entries.values().map(|entry| entry.first).min();
     let last = history.entries.values().map(|entry| entry.last).max();
     if let (Some(first), Some(last)) = (first, last) {
-        text.push_str(&format!("seen       {} to {}\n", rfc3339(first), rfc3339(last)));
+        let _ = writeln!(text, "seen       {} to {}", rfc3339(first), rfc3339(last));
     }
     let mut labels = std::collections::BTreeMap::<&str, u64>::new();
     for entry in history.entries.values() {
@@ -84,19 +86,20 @@ fn info(file: &Path) -> Result<ExitStatus> {
     let mut labels: Vec<(&str, u64)> = labels.into_iter().collect();
     labels.sort_by_key(|&(label, rows)| (std::cmp::Reverse(rows), label));
     for (label, rows) in labels {
-        text.push_str(&format!("  {:>12}  {label}\n", grouped(rows)));
+        let _ = writeln!(text, "  {:>12}  {label}", grouped(rows));
     }
-    text.push_str(&format!("runs       {}\n", grouped(history.runs.len() as u64)));
+    let _ = writeln!(text, "runs       {}", grouped(history.runs.len() as u64));
     for run in history.runs.iter().rev().take(10) {
         let new = run.new_templates.map_or(String::new(), |new| format!(", {} new", grouped(new)));
-        text.push_str(&format!(
-            "  {:>4}  {}  {}, {}{new}  {}\n",
+        let _ = writeln!(
+            text,
+            "  {:>4}  {}  {}, {}{new}  {}",
             run.number,
             rfc3339(run.time),
             counted(run.rows, "row"),
             counted(run.templates, "template"),
             plain(&run.inputs.join(", "))
-        ));
+        );
     }
     print(text.as_bytes())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::setup;
 use crate::cli::Reading;
 use crate::error::{find, usage};
-use crate::history::{Collection, Counting, Observer, Run, Store, is_store, now};
+use crate::history::{Collection, Counting, Entry, Observer, Run, Store, is_store, now};
 use crate::input::open::{ColumnNames, Source};
 use crate::input::{Column, InputError, Limits};
 use crate::label::LabelFilter;
@@ -70,9 +70,8 @@ impl<'a> Reader<'a> {
         };
         let labelled = opened.and_then(Opened::begins_labelled).with_context(|| name.clone())?;
         let opened = self.open(path, &options).with_context(|| name.clone())?;
-        let rows;
-        if labelled {
-            rows = opened.observe(&mut observer).with_context(|| name.clone())?;
+        let rows = if labelled {
+            opened.observe(&mut observer).with_context(|| name.clone())?
         } else {
             let length = std::fs::metadata(path).ok().map(|found| found.len()).filter(|_| !opened.compressed);
             let mut progress = Progress::new(length, self.reading.running.quiet);
@@ -80,15 +79,15 @@ impl<'a> Reader<'a> {
                 Destination { observer: Some(&mut observer), ..Destination::from(Output::Nothing) };
             let tally = opened.run(&mut destination, &mut progress).with_context(|| name.clone());
             progress.clear();
-            rows = tally?.rows;
-        }
+            tally?.rows
+        };
         let mut collection = observer.finish();
         let mut run = Run { time, rows, seconds: start.elapsed().as_secs_f64(), ..Run::default() };
         run.name_inputs(std::iter::once(name));
         for entry in collection.entries.values() {
             *run.labels.entry(entry.label.clone()).or_default() += entry.count;
         }
-        let ids = collection.entries.values().map(|entry| entry.id());
+        let ids = collection.entries.values().map(Entry::id);
         run.templates = ids.collect::<std::collections::HashSet<_>>().len() as u64;
         collection.runs.push(run);
         Ok(collection)

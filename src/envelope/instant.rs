@@ -43,8 +43,8 @@ const ZONES: [(&[u8], i64); 25] = [
 /// The rest of them.
 const PACIFIC: [(&[u8], i64); 3] = [(b"MST", -14), (b"PDT", -14), (b"PST", -16)];
 
-/// A day as it is written, where the year may be missing.
-struct Day {
+/// A date as it is written, where the year may be missing.
+struct Date {
     year: Option<i64>,
     month: i64,
     day: i64,
@@ -67,7 +67,7 @@ pub fn instant(text: &[u8], now: i64) -> Option<i64> {
         return count(text, first);
     }
     let mut at = 0;
-    if DAYS.iter().any(|day| is_name(text, 0, day)) {
+    if DAYS.iter().any(|day| is_name(text, 0, **day)) {
         at = 3 + usize::from(byte(text, 3) == b',');
         at = blanks(text, at);
     }
@@ -87,15 +87,13 @@ pub fn instant(text: &[u8], now: i64) -> Option<i64> {
     }
     let seconds = seconds - zone(text, zone_at)?;
     let at = |year: i64| Some(days(year, day.month, day.day)? * 86_400 + seconds);
-    match year {
-        Some(year) => at(year),
-        None => {
-            let latest = now.saturating_add(86_400);
-            let this = civil(latest.div_euclid(86_400)).0;
-            // The 29th of February is not in every year.
-            (0..8).filter_map(|back| at(this - back)).find(|&found| found <= latest)
-        }
+    if let Some(year) = year {
+        return at(year);
     }
+    let latest = now.saturating_add(86_400);
+    let this = civil(latest.div_euclid(86_400)).0;
+    // The 29th of February is not in every year.
+    (0..8).filter_map(|back| at(this - back)).find(|&found| found <= latest)
 }
 
 /// Seconds, or a thousandth, a millionth or a billionth of one, since 1970.
@@ -112,7 +110,7 @@ fn count(text: &[u8], first: usize) -> Option<i64> {
         16 => Some(value / 1_000_000),
         19 => Some(value / 1_000_000_000),
         14 => {
-            let day = Day {
+            let day = Date {
                 year: Some(value / 10_000_000_000),
                 month: value / 100_000_000 % 100,
                 day: value / 1_000_000 % 100,
@@ -130,7 +128,7 @@ fn count(text: &[u8], first: usize) -> Option<i64> {
 }
 
 /// A day that begins with a digit, and where it ends.
-fn numeric(text: &[u8], at: usize) -> Option<(Day, usize)> {
+fn numeric(text: &[u8], at: usize) -> Option<(Date, usize)> {
     let first = digits(text, at);
     let value = number(text, at, first)?;
     let separator = byte(text, first);
@@ -138,17 +136,18 @@ fn numeric(text: &[u8], at: usize) -> Option<(Day, usize)> {
         4 if matches!(separator, b'-' | b'/' | b'.') => {
             let (month, end) = month(text, first + 1)?;
             let (day, end) = short(text, end + 1)?;
-            Some((Day { year: Some(value), month, day }, end))
+            Some((Date { year: Some(value), month, day }, end))
         }
         // klog's `0102`
-        4 => Some((Day { year: None, month: value / 100, day: value % 100 }, first)),
+        4 => Some((Date { year: None, month: value / 100, day: value % 100 }, first)),
         8 => {
-            let day = Day { year: Some(value / 10_000), month: value / 100 % 100, day: value % 100 };
+            let day = Date { year: Some(value / 10_000), month: value / 100 % 100, day: value % 100 };
             Some((day, first))
         }
         // HDFS: `081109 203615`
         6 => {
-            let day = Day { year: Some(century(value / 10_000)), month: value / 100 % 100, day: value % 100 };
+            let day =
+                Date { year: Some(century(value / 10_000)), month: value / 100 % 100, day: value % 100 };
             Some((day, first))
         }
         1 | 2 => {
@@ -156,19 +155,19 @@ fn numeric(text: &[u8], at: usize) -> Option<(Day, usize)> {
             if byte(text, second).is_ascii_alphabetic() {
                 let (month, end) = month(text, second)?;
                 let (year, end) = year_behind(text, end, separator);
-                return Some((Day { year, month, day: value }, end));
+                return Some((Date { year, month, day: value }, end));
             }
             let (middle, end) = short(text, second)?;
             if byte(text, end) != separator {
-                return Some((Day { year: None, month: value, day: middle }, end));
+                return Some((Date { year: None, month: value, day: middle }, end));
             }
             let stop = digits(text, end + 1);
             let last = number(text, end + 1, stop)?;
             let day = match stop - end - 1 {
                 // Spark writes the year first, and so does `date +%y/%m/%d`.
-                2 => Day { year: Some(century(value)), month: middle, day: last },
-                4 if separator == b'/' && value <= 12 => Day { year: Some(last), month: value, day: middle },
-                4 => Day { year: Some(last), month: middle, day: value },
+                2 => Date { year: Some(century(value)), month: middle, day: last },
+                4 if separator == b'/' && value <= 12 => Date { year: Some(last), month: value, day: middle },
+                4 => Date { year: Some(last), month: middle, day: value },
                 _ => return None,
             };
             Some((day, stop))
@@ -178,11 +177,11 @@ fn numeric(text: &[u8], at: usize) -> Option<(Day, usize)> {
 }
 
 /// A day that begins with a month's name.
-fn named(text: &[u8], at: usize) -> Option<(Day, usize)> {
+fn named(text: &[u8], at: usize) -> Option<(Date, usize)> {
     let (month, end) = month(text, at)?;
     let (day, end) = short(text, blanks(text, end))?;
     let (year, end) = year_behind(text, end + usize::from(byte(text, end) == b','), b' ');
-    Some((Day { year, month, day }, end))
+    Some((Date { year, month, day }, end))
 }
 
 /// A year behind a separator, unless that is the hour of a clock.
@@ -249,8 +248,8 @@ fn zone(text: &[u8], at: usize) -> Option<i64> {
     Some(known.map_or(0, |(_, halves)| halves * 1_800))
 }
 
-fn is_name(text: &[u8], at: usize, name: &[u8; 3]) -> bool {
-    part(text, at, at + 3).eq_ignore_ascii_case(name)
+fn is_name(text: &[u8], at: usize, name: [u8; 3]) -> bool {
+    part(text, at, at + 3).eq_ignore_ascii_case(&name)
 }
 
 /// A month by name or number, and where it ends.
@@ -258,7 +257,7 @@ fn month(text: &[u8], at: usize) -> Option<(i64, usize)> {
     if byte(text, at).is_ascii_digit() {
         return short(text, at);
     }
-    let index = MONTHS.iter().position(|name| is_name(text, at, name))?;
+    let index = MONTHS.iter().position(|name| is_name(text, at, **name))?;
     Some((i64::try_from(index).ok()? + 1, run(text, at, 9, |byte| byte.is_ascii_alphabetic())))
 }
 

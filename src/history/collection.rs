@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-use super::entry::{Entry, RAREST_FIRST};
+use super::entry::{Entry, rarest_first};
 
 /// The figures of one run, as a history keeps them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -121,7 +121,7 @@ impl Collection {
         }
         let mut worth: Vec<(f64, [u8; 32])> =
             self.entries.iter().map(|(key, entry)| (entry.worth(), *key)).collect();
-        worth.sort_unstable_by(RAREST_FIRST);
+        worth.sort_unstable_by(rarest_first);
         for (_, key) in &worth[..excess] {
             self.entries.remove(key);
         }

@@ -101,8 +101,9 @@ impl Entry {
 }
 
 /// What is worth least comes first; equals are in the order of their keys.
-pub const RAREST_FIRST: fn(&(f64, [u8; 32]), &(f64, [u8; 32])) -> Ordering =
-    |one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1));
+pub fn rarest_first(one: &(f64, [u8; 32]), other: &(f64, [u8; 32])) -> Ordering {
+    one.0.total_cmp(&other.0).then(one.1.cmp(&other.1))
+}
 
 /// What a template with this text is known by.
 pub fn id(template: &str) -> Id {

@@ -24,7 +24,7 @@ mod store;
 mod tables;
 
 pub use collection::{Collection, Run};
-pub use entry::{Entry, Id, RAREST_FIRST};
+pub use entry::{Entry, Id};
 pub use error::HistoryError;
 pub use export::{ExportFormat, export};
 pub use labelled::observe_labelled;

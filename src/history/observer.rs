@@ -78,7 +78,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub struct Groups {
     index: HashedMap<u32>,
-    groups: Vec<Group>,
+    all: Vec<Group>,
     in_order: bool,
 }
 
@@ -97,14 +97,14 @@ impl Groups {
         let row = row as u32;
         let step = if self.in_order { u64::from(row / STEP) << 40 } else { 0 };
         let key = mixed(seen.what, seen.seconds.div_euclid(60).cast_unsigned() ^ step);
-        let next = self.groups.len() as u32;
+        let next = self.all.len() as u32;
         let place = *self.index.entry(key).or_insert(next);
         if place == next {
             let Sighting { what, seconds } = seen;
-            self.groups.push(Group { what, row, count: 1, first: seconds, last: seconds });
+            self.all.push(Group { what, row, count: 1, first: seconds, last: seconds });
             return;
         }
-        let group = &mut self.groups[place as usize];
+        let group = &mut self.all[place as usize];
         group.count += 1;
         group.first = group.first.min(seen.seconds);
         group.last = group.last.max(seen.seconds);
@@ -194,7 +194,7 @@ impl Observer {
 
     /// Adds the groups of a chunk, whose rows have these labels.
     pub fn add<'a>(&mut self, chunk: &Chunk, groups: &Groups, label_of: impl Fn(usize) -> Labelled<'a>) {
-        for group in &groups.groups {
+        for group in &groups.all {
             let row = group.row as usize;
             let label = label_of(row);
             let key = mixed(group.what, label.id.wrapping_add(1));

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::collection::{Collection, Run};
-use super::entry::{Entry, Id, RAREST_FIRST};
+use super::entry::{Entry, Id, rarest_first};
 use super::error::HistoryError;
 use super::tables::{ENTRIES, FORMAT, META, RUNS, changing, digest_of};
 
@@ -196,7 +196,7 @@ impl Store {
                     let (key, value) = item?;
                     worth.push((self.decode(value.value())?.worth(), key.value()));
                 }
-                worth.sort_unstable_by(RAREST_FIRST);
+                worth.sort_unstable_by(rarest_first);
                 for (_, key) in worth.iter().take(usize::try_from(excess).unwrap_or(usize::MAX)) {
                     tables.remove(*key)?;
                 }
@@ -318,7 +318,7 @@ impl Store {
 
     fn storage_failure(&self, error: &anyhow::Error) -> anyhow::Error {
         let text = crate::error::one_line(error);
-        let io = error.chain().any(|cause| cause.is::<std::io::Error>())
+        let io = error.chain().any(<dyn std::error::Error + 'static>::is::<std::io::Error>)
             || text.contains("I/O error")
             || text.contains("Previous I/O");
         if io { self.refused_as("write", text) } else { self.damaged(&text) }

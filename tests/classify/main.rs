@@ -1,6 +1,10 @@
 //! `logclass classify` as its users meet it: the real binary, real files, pipes, links and devices.
 
-#![allow(clippy::format_push_string, clippy::case_sensitive_file_extension_comparisons)]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::case_sensitive_file_extension_comparisons
+)]
 
 mod awkward;
 mod contract;

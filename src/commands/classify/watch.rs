@@ -11,10 +11,10 @@ use super::tasks::Task;
 use crate::cli::{Classify, ReportFormat};
 use crate::console::tell;
 use crate::error::usage;
-use crate::history::alert::Evidence;
+use crate::history::alert::{Condition, Evidence};
 use crate::history::diff::compare;
 use crate::history::report::Subject;
-use crate::history::{Collection, Counting, Id, Observer, Run, Store, now};
+use crate::history::{Collection, Counting, Entry, Id, Observer, Run, Store, now};
 use crate::input::open::Source;
 use crate::label::Labels;
 use crate::summary::{HistorySummary, Summary};
@@ -78,7 +78,7 @@ impl<'a> Watching<'a> {
         let watch = &self.arguments.watch;
         let mut seen = observer.finish();
         let unknown = |known: &HashSet<Id>| {
-            let met: HashSet<Id> = seen.entries.values().map(|entry| entry.id()).collect();
+            let met: HashSet<Id> = seen.entries.values().map(Entry::id).collect();
             met.difference(known).count() as u64
         };
         let new_templates = self.known.as_ref().map(unknown);
@@ -87,7 +87,7 @@ impl<'a> Watching<'a> {
             rows: summary.rows,
             rejects: summary.rejects,
             seconds: summary.seconds,
-            templates: seen.entries.values().map(|entry| entry.id()).collect::<HashSet<Id>>().len() as u64,
+            templates: seen.entries.values().map(Entry::id).collect::<HashSet<Id>>().len() as u64,
             new_templates,
             labels: summary
                 .labels
@@ -126,10 +126,10 @@ impl<'a> Watching<'a> {
 
     fn judge(&self, seen: &Collection, summary: &mut Summary) -> Result<()> {
         let conditions = &self.arguments.watch.fail_on;
-        if conditions.iter().any(|condition| condition.needs_history()) && self.known.is_none() {
+        if conditions.iter().any(Condition::needs_history) && self.known.is_none() {
             tell("logclass: note: there is no earlier run in the history to compare with yet\n");
         }
-        let compares = conditions.iter().any(|condition| condition.needs_comparison());
+        let compares = conditions.iter().any(Condition::needs_comparison);
         let comparison = match (&self.store, &self.known) {
             (Some(store), Some(_)) if compares => Some(compare(&store.load()?, seen, false)),
             _ => None,

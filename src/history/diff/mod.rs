@@ -7,7 +7,7 @@
 //!
 //! Log lines come in bursts, so a Poisson model takes every burst for a change. Each side is therefore cut into blocks,
 //! and how unevenly a template comes over the blocks (Pearson's statistic over its degrees of freedom) is the dispersion
-//! that G is divided by; the quotient follows an F distribution (quasi-likelihood: P. McCullagh and J. A. Nelder,
+//! that G is divided by; the quotient follows an F distribution (quasi-likelihood: P. `McCullagh` and J. A. Nelder,
 //! *Generalized Linear Models*, 1989, ch. 9; for counts S. Lund et al., *Detecting differential expression in RNA-sequence
 //! data using quasi-likelihood with shrunken dispersion estimates*, Stat. Appl. Genet. Mol. Biol. 11 (2012)). Where nothing
 //! tells how counts vary, they are assumed to vary by 30 % beyond Poisson. The false discovery rate is held at 5 %.
@@ -214,7 +214,7 @@ fn scale(counts: &[[u64; 2]]) -> f64 {
         .filter(|[a, b]| *a > 0 && *b > 0 && a + b >= TELLING)
         .map(|&[a, b]| b as f64 / a as f64)
         .collect();
-    if ratios.len() >= 5 {
+    if ratios.len() >= 3 {
         ratios.sort_by(f64::total_cmp);
         return ratios[ratios.len() / 2];
     }

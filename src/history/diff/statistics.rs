@@ -23,8 +23,9 @@ fn ln_gamma(x: f64) -> f64 {
     0.918_938_533_204_672_8 + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (NIST DLMF 8.17.22), evaluated with
+/// The regularised incomplete beta function `I_x(a`, b), by its continued fraction (NIST DLMF 8.17.22), evaluated with
 /// the method of Lentz.
+#[allow(clippy::many_single_char_names)] // the names of the formula
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;

@@ -96,10 +96,10 @@ pub fn stacked(
             continue;
         }
         let y = base - scaled(label, top, plot_height);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-             <text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n",
+             <text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             LEFT - 6,
             y + 4.0,
             compact(label)
@@ -121,9 +121,9 @@ pub fn stacked(
             let _ = write!(path, "M{x:.1} {y:.1}v-{height:.1}h{:.1}v{height:.1}z", step * 0.84);
             heights[place] += count;
         }
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<path class=\"{}\" d=\"{path}\"><title>{}</title></path>\n",
+            "<path class=\"{}\" d=\"{path}\"><title>{}</title></path>",
             class_of(&band.name),
             html(named(&band.name))
         );
@@ -132,9 +132,9 @@ pub fn stacked(
         #[allow(clippy::cast_precision_loss)] // a few dozen
         let x = left + step * place as f64;
         let anchor = if place * 5 > timeline.intervals * 4 { "end" } else { "start" };
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<text class=\"axis\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>\n",
+            "<text class=\"axis\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
             HEIGHT - 6,
             minute(start_of(timeline, place))
         );
