@@ -5,6 +5,7 @@
 #![allow(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 
 mod classify;
+mod history;
 mod learn;
 mod parse;
 #[cfg(feature = "serve")]
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use crate::encoder::Backend;
 use crate::llm::OnError;
 pub use classify::{Addition, Classify, OnBadRow};
+pub use history::{Diff, History, HistoryCommand, Reading, Report, ReportFormat, Watch};
 pub use learn::{Embed, EmbedFormat, Eval, EvalStage, Model, ModelCommand, Suggest, Train};
 pub use parse::{Refusal, parse};
 #[cfg(feature = "serve")]
@@ -32,6 +34,8 @@ Examples:
   logclass classify export.csv -o labelled.csv               label a CSV
   logclass classify export.csv --explain -o labelled.csv     also say why, for every row
   logclass classify server.log | grep 'Critical Error'       plain text in, CSV out
+  logclass diff yesterday.log today.log                      what is new, gone, more or less frequent
+  logclass report export.csv -o report.html                  one page to read or to mail
   logclass suggest export.csv -n 20 -o todo.csv              what to label by hand
   logclass train todo.csv -o mine.safetensors                a model with your own labels
   logclass eval checked.csv --model mine.safetensors         how good it is
@@ -50,6 +54,12 @@ pub struct Cli {
 pub enum Command {
     /// Label every record of a CSV, NDJSON or text file
     Classify(Box<Classify>),
+    /// Show what differs between two logs, labelled files or histories, beyond chance
+    Diff(Box<Diff>),
+    /// Write a page about a log, a labelled file or a history, to read or to mail
+    Report(Box<Report>),
+    /// Describe, export, join or prune histories made by `classify --history`
+    History(History),
     /// Train a model on labelled rows
     Train(Train),
     /// Measure precision, recall, calibration and coverage on labelled rows

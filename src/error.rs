@@ -15,6 +15,8 @@ pub enum ExitStatus {
     Usage,
     /// Finished, but some rows were rejected or the LLM could not answer some.
     Partial,
+    /// Finished, and a condition of `--fail-on` is met.
+    Alert,
 }
 
 impl ExitStatus {
@@ -25,6 +27,7 @@ impl ExitStatus {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Partial => 3,
+            Self::Alert => 4,
         }
     }
 }

@@ -8,6 +8,37 @@ pub const UNCLASSIFIED: &str = "Unclassified";
 /// Index of a label in [`Labels`].
 pub type LabelId = u16;
 
+/// Which labels pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LabelFilter {
+    /// Every one.
+    #[default]
+    All,
+    /// These alone.
+    Only(Vec<String>),
+    /// All but these.
+    Except(Vec<String>),
+}
+
+impl LabelFilter {
+    /// Whether a label passes.
+    pub fn passes(&self, label: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(labels) => labels.iter().any(|one| one == label),
+            Self::Except(labels) => labels.iter().all(|one| one != label),
+        }
+    }
+
+    /// The labels that it names.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::All => &[],
+            Self::Only(labels) | Self::Except(labels) => labels,
+        }
+    }
+}
+
 /// The set of labels a run can give, [`UNCLASSIFIED`] always first.
 #[derive(Debug, Clone)]
 pub struct Labels {

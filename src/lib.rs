@@ -37,6 +37,7 @@ pub mod environment;
 pub mod error;
 pub mod evaluation;
 pub mod head;
+pub mod history;
 pub mod input;
 pub mod label;
 pub mod llm;

@@ -6,12 +6,15 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::console::{counted, grouped};
+use crate::history::alert::Alert;
 
 /// The figures of one run. The counts per stage and per label each add up to `rows`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
-    /// Records read.
+    /// Records classified.
     pub rows: u64,
+    /// Those of them that `--only` or `--except` kept from the output.
+    pub filtered: u64,
     /// Records that could not be taken and went to the rejects; not among `rows`.
     pub rejects: u64,
     /// Wall time in seconds.
@@ -27,9 +30,31 @@ pub struct Summary {
     /// What became of each input, when there were several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputSummary>,
+    /// What became of the history, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistorySummary>,
+    /// The conditions of `--fail-on` that are met.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
     /// What the LLM did, when there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm: Option<LlmSummary>,
+}
+
+/// What became of a history.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct HistorySummary {
+    /// Its file.
+    pub file: String,
+    /// The number of this run in it; nothing where the run was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
+    /// Templates of this run that it did not have.
+    pub new_templates: u64,
+    /// Templates, by source, severity and label, that it has now.
+    pub entries: u64,
+    /// Those that were given up to stay within `--history-size`.
+    pub forgotten: u64,
 }
 
 /// What became of one of several inputs.
@@ -149,6 +174,22 @@ impl Summary {
         );
         if self.rejects > 0 {
             let _ = writeln!(text, "  rejected: {}", grouped(self.rejects));
+        }
+        if self.filtered > 0 {
+            let _ = writeln!(
+                text,
+                "  written: {}; {} left out because of their label",
+                counted(self.rows - self.filtered, "row"),
+                grouped(self.filtered)
+            );
+        }
+        if let Some(history) = &self.history {
+            let _ = writeln!(
+                text,
+                "  history: {}, {}",
+                counted(history.new_templates, "new template"),
+                history.run.map_or("not recorded".to_owned(), |run| format!("recorded as run {run}"))
+            );
         }
         if !self.inputs.is_empty() {
             let failed = self.inputs.iter().filter(|input| input.error.is_some()).count();

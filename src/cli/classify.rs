@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-use super::{Columns, LlmFlags, Running, Stages, probability, record_bytes};
+use super::{Columns, LlmFlags, Running, Stages, Watch, probability, record_bytes};
 use crate::input::Multiline;
 use crate::session::{Format, OutputFormat};
 
@@ -18,13 +18,15 @@ Examples:
   logclass classify --no-header --source-column 2 --message-column 5 < export.csv
   journalctl -f -o json | logclass classify --follow --format ndjson --message-column MESSAGE
   logclass classify server.log | grep 'Critical Error'
+  logclass classify server.log --except 'System Notification' --except 'HTTP Status' > worth-reading.csv
+  logclass classify server.log --history nightly.history --fail-on 'new:Critical Error' -o labelled.csv
   logclass classify server.log --multiline off --add severity,template -o labelled.ndjson
 
 gzip, Zstandard and UTF-16 with a byte order mark are recognised by the first bytes of the input.
 File names: .tsv is CSV with tabs, .ndjson and .jsonl are NDJSON, .log is text; .gz or .zst may follow.
 
 Exit status: 0 done; 1 failed; 2 usage error; 3 finished, but rows were rejected or not answered by the LLM;
-130, 143 interrupted.")]
+4 finished, and a condition of --fail-on is met (comes before 3); 130, 143 interrupted.")]
 pub struct Classify {
     /// CSV with the columns source and log_message, NDJSON or text; - is standard input
     pub inputs: Vec<PathBuf>,
@@ -51,6 +53,12 @@ pub struct Classify {
     /// CSV file for skipped records, each with its file, line, byte and reason
     #[arg(long, value_name = "FILE", help_heading = "Input and output")]
     pub rejects: Option<PathBuf>,
+    /// Write only rows with this label; may be given several times
+    #[arg(long, value_name = "LABEL", help_heading = "Input and output", conflicts_with = "except")]
+    pub only: Vec<String>,
+    /// Write only rows without this label; may be given several times
+    #[arg(long, value_name = "LABEL", help_heading = "Input and output")]
+    pub except: Vec<String>,
     /// Put an apostrophe before cells that a spreadsheet would run as a formula (beginning with =, +, -, @,
     /// a tab or a line ending); this changes the data
     #[arg(long, help_heading = "Input and output")]
@@ -82,6 +90,9 @@ pub struct Classify {
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmFlags,
+    /// What it remembers.
+    #[command(flatten)]
+    pub watch: Watch,
     /// Classify without writing rows or asking the LLM; report what a run would do and what the
     /// LLM would cost
     #[arg(long)]
@@ -122,7 +133,7 @@ pub enum OnBadRow {
     Skip,
 }
 
-fn multiline(text: &str) -> Result<Multiline, String> {
+pub(super) fn multiline(text: &str) -> Result<Multiline, String> {
     match text {
         "auto" => Ok(Multiline::Auto),
         "off" => Ok(Multiline::Off),

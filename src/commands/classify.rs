@@ -1,8 +1,10 @@
 //! `logclass classify`: records in, the same records with their labels out.
 
+mod metrics;
 mod options;
 mod outcome;
 mod tasks;
+mod watch;
 
 use anyhow::{Context, Result};
 use std::time::Instant;
@@ -11,6 +13,7 @@ use super::setup;
 use crate::cli::Classify;
 use crate::console::tell;
 use crate::error::{ExitStatus, exit_status_of, one_line};
+use crate::history::Observer;
 use crate::input::open::{ColumnNames, Source};
 use crate::llm::Llm;
 use crate::output::{Output, Rejects};
@@ -21,6 +24,8 @@ use crate::summary::InputSummary;
 use options::options;
 use outcome::{report, summarise};
 use tasks::{Task, check, tasks};
+pub use watch::format_of;
+use watch::{Watching, check_labels};
 
 /// Runs the command.
 pub fn run(arguments: &Classify) -> Result<ExitStatus> {
@@ -42,6 +47,9 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let mut columns =
         setup::columns(&arguments.columns, &config, arguments.label_column.as_deref(), arguments.overwrite);
     columns.no_header = arguments.no_header;
+    columns.time.clone_from(&arguments.watch.time_column);
+    check_labels(arguments, session.cascade().labels())?;
+    let mut watching = Watching::begin(arguments)?;
     let mut rejects = match &arguments.rejects {
         Some(path) if !arguments.dry_run => Some(Rejects::create(path)?),
         _ => None,
@@ -52,17 +60,18 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let mut total = Tally::new(run.session.cascade().labels().len());
     let mut inputs = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
-        let done = run.classify(task, rejects.as_mut()).and_then(|(tally, output)| {
-            // No row is missing from an output that is not found among the rejects: those take their place
-            // first.
-            if index + 1 == tasks.len()
-                && let Some(rejects) = rejects.take()
-            {
-                rejects.finish()?;
-            }
-            output.finish()?;
-            Ok(tally)
-        });
+        let done =
+            run.classify(task, rejects.as_mut(), watching.observer.as_mut()).and_then(|(tally, output)| {
+                // No row is missing from an output that is not found among the rejects: those take their place
+                // first.
+                if index + 1 == tasks.len()
+                    && let Some(rejects) = rejects.take()
+                {
+                    rejects.finish()?;
+                }
+                output.finish()?;
+                Ok(tally)
+            });
         let mut told = InputSummary {
             input: Source::new(Some(&task.input)).name(),
             output: task.output.as_deref().map_or_else(String::new, |path| path.display().to_string()),
@@ -90,6 +99,8 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     }
     let failed = inputs.iter().any(|input| input.error.is_some());
     let mut summary = summarise(&total, run.session.cascade(), run.session.llm_report());
+    summary.took(start.elapsed());
+    watching.end(&tasks, &mut summary, failed)?;
     if tasks.len() > 1 {
         summary.inputs = inputs;
     }
@@ -97,6 +108,8 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     report(arguments, &summary, summary_output)?;
     Ok(if failed {
         ExitStatus::Failed
+    } else if !summary.alerts.is_empty() {
+        ExitStatus::Alert
     } else if total.unanswered_rows > 0 || total.rejects > 0 {
         ExitStatus::Partial
     } else {
@@ -113,7 +126,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Classifies one input; the output is written, and not yet in its place.
-    fn classify(&self, task: &Task, mut rejects: Option<&mut Rejects>) -> Result<(Tally, Output)> {
+    fn classify(
+        &self,
+        task: &Task,
+        mut rejects: Option<&mut Rejects>,
+        mut observer: Option<&mut Observer>,
+    ) -> Result<(Tally, Output)> {
         let arguments = self.arguments;
         let output = task.output.as_deref();
         let source = Source::new(Some(&task.input));
@@ -122,6 +140,9 @@ impl Run<'_> {
         if let Some(rejects) = &mut rejects {
             rejects.from_input(&name);
         }
+        if let Some(observer) = &mut observer {
+            observer.from_input(&name);
+        }
         let (bytes, length) = source.open()?;
         // Each input has its own questions: one that fails does not take the others with it.
         let opened = self.session.for_request().open(bytes, &options).with_context(|| name.clone())?;
@@ -129,7 +150,7 @@ impl Run<'_> {
             tell_notes(&name, &opened);
         }
         let output = if arguments.dry_run { Output::Nothing } else { Output::create(output)? };
-        let mut destination = Destination { output, rejects, live: arguments.follow };
+        let mut destination = Destination { output, rejects, observer, live: arguments.follow };
         let length = length.filter(|_| !opened.compressed);
         let mut progress = Progress::new(length, arguments.running.quiet);
         let tally = opened.run(&mut destination, &mut progress).with_context(|| name);

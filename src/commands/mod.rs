@@ -1,11 +1,15 @@
 //! The commands: one file each, and what they share.
 
 mod classify;
+mod diff;
 mod embed;
 mod eval;
+mod history;
 mod labelled;
 mod llm;
 mod model;
+mod reading;
+mod report;
 mod rules;
 #[cfg(feature = "serve")]
 mod serve;
@@ -27,6 +31,9 @@ use crate::error::ExitStatus;
 pub fn run(cli: &Cli) -> Result<ExitStatus> {
     match &cli.command {
         Command::Classify(arguments) => classify::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::History(arguments) => history::run(&arguments.command),
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Suggest(arguments) => suggest::run(arguments),

@@ -79,6 +79,7 @@ pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite:
         source: (!flags.no_source).then_some(source),
         message: pick(flags.message_column.as_deref(), config.columns.message.as_ref(), "log_message"),
         severity: flags.severity_column.clone(),
+        time: None,
         label: pick(label, config.columns.label.as_ref(), "target_label"),
         overwrite,
         no_header: false,

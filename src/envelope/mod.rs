@@ -7,10 +7,12 @@
 //! again changes nothing. What no recogniser knows is all body.
 
 mod ansi;
+mod clock;
 mod frames;
 mod header;
 mod hint;
 mod inside;
+mod instant;
 mod json;
 mod layer;
 mod letters;
@@ -27,6 +29,8 @@ mod vendor;
 
 use std::borrow::Cow;
 
+pub use clock::Clock;
+pub use instant::{civil, instant};
 use layer::Layer;
 use moment::{Moment, Shape, moment};
 use scan::{byte, digits, has};

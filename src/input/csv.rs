@@ -25,6 +25,8 @@ pub struct CsvLayout {
     pub source: Option<usize>,
     /// Index of the severity.
     pub severity: Option<usize>,
+    /// Index of the time.
+    pub time: Option<usize>,
     /// Index of the label column that is overwritten.
     pub label: Option<usize>,
 }
@@ -86,6 +88,9 @@ impl CsvLayout {
             }
             if Some(index) == self.severity {
                 span.severity = here;
+            }
+            if Some(index) == self.time {
+                span.time = here;
             }
             if Some(index) == self.label {
                 span.label = here;
@@ -290,7 +295,7 @@ mod tests {
 
         #[test]
         fn a_record_cut_anywhere_is_incomplete(text in "[ab,\"\r\n]{1,30}", cut in 0_usize..30) {
-            let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), severity: None, label: None };
+            let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), severity: None, time: None, label: None };
             let data = text.as_bytes();
             let cut = cut.min(data.len());
             let part = layout.scan(&data[..cut], 0, false);

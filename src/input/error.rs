@@ -211,6 +211,8 @@ pub enum Column {
     Group,
     /// The severity.
     Severity,
+    /// The time.
+    Time,
 }
 
 impl Column {
@@ -222,6 +224,7 @@ impl Column {
             Self::Label => &["label-column"],
             Self::Group => &["group-column"],
             Self::Severity => &["severity-column"],
+            Self::Time => &["time-column"],
         }
     }
 
@@ -232,6 +235,7 @@ impl Column {
             Self::Label => "--label-column",
             Self::Group => "--group-column",
             Self::Severity => "--severity-column",
+            Self::Time => "--time-column",
         }
     }
 }

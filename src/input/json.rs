@@ -19,6 +19,8 @@ pub struct JsonLayout {
     pub source: Option<String>,
     /// Path of the severity; an object without it has what its message states.
     pub severity: Option<String>,
+    /// Path of the time; an object without it has what its message states.
+    pub time: Option<String>,
     /// Name of the field to add.
     pub label: String,
     /// Whether a label that is there already is overwritten.
@@ -35,7 +37,8 @@ impl JsonLayout {
     pub fn read(&self, line: &[u8], start: u32) -> Result<RecordSpan, RecordError> {
         let source = self.source.as_deref().unwrap_or("");
         let severity = self.severity.as_deref().unwrap_or("");
-        let mut paths = vec![self.message.as_str(), source, self.label.as_str(), severity];
+        let time = self.time.as_deref().unwrap_or("");
+        let mut paths = vec![self.message.as_str(), source, self.label.as_str(), severity, time];
         paths.extend(&self.added);
         let found = fields(line, &paths).map_err(|error| RecordError::NoObject(error.to_string()))?;
         let span = |index: usize| found[index].map_or_else(FieldSpan::default, |raw| place(line, raw, start));
@@ -45,12 +48,13 @@ impl JsonLayout {
         if found[2].is_some() && !self.overwrite {
             return Err(RecordError::LabelFieldExists { label: self.label.clone() });
         }
-        if let Some(index) = found[4..].iter().position(Option::is_some) {
+        if let Some(index) = found[5..].iter().position(Option::is_some) {
             return Err(RecordError::AddedFieldExists { field: self.added[index] });
         }
         let source = if self.source.is_some() { span(1) } else { FieldSpan::default() };
         let severity = if self.severity.is_some() { span(3) } else { FieldSpan::default() };
-        Ok(RecordSpan { message: span(0), source, severity, label: span(2), ..RecordSpan::default() })
+        let time = if self.time.is_some() { span(4) } else { FieldSpan::default() };
+        Ok(RecordSpan { message: span(0), source, severity, time, label: span(2), ..RecordSpan::default() })
     }
 }
 

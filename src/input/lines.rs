@@ -40,6 +40,7 @@ impl LineLayout {
                     message: found.message,
                     source: found.source,
                     severity: found.severity,
+                    time: found.time,
                     label: found.label,
                     ..span
                 }),

@@ -19,6 +19,8 @@ pub struct ColumnNames {
     pub message: String,
     /// The severity, where a column has it.
     pub severity: Option<String>,
+    /// The time, where a column has it.
+    pub time: Option<String>,
     /// The column to add.
     pub label: String,
     /// Whether a label column that exists already is overwritten.
@@ -229,11 +231,12 @@ fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvL
     let message = find(names, &columns.message, Column::Message)?;
     let source = columns.source.as_ref().map(|name| find(names, name, Column::Source)).transpose()?;
     let severity = columns.severity.as_ref().map(|name| find(names, name, Column::Severity)).transpose()?;
+    let time = columns.time.as_ref().map(|name| find(names, name, Column::Time)).transpose()?;
     let existing = names.iter().position(|name| *name == columns.label);
     if existing.is_some() && !columns.overwrite {
         return Err(InputError::LabelColumnExists { label: columns.label.clone() });
     }
-    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, label: existing })
+    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label: existing })
 }
 
 /// The column of this name, or, where no column has it, of this number.

@@ -38,6 +38,8 @@ pub struct RecordSpan {
     pub source: FieldSpan,
     /// The severity; empty when the input has no field for it.
     pub severity: FieldSpan,
+    /// The time; empty when the input has no field for it.
+    pub time: FieldSpan,
     /// The label that is to be overwritten; at 0 when it is new.
     pub label: FieldSpan,
 }

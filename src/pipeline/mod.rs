@@ -13,6 +13,7 @@
 //! what is recent is a thread's own. Memory is bounded: the queues hold a fixed number of chunks, and the
 //! table a fixed number of templates.
 
+mod counter;
 mod recent;
 mod row;
 mod table;
@@ -28,11 +29,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use crate::cascade::{Cascade, LlmTurn, Path};
-use crate::input::{Chunk, ChunkReader};
+use crate::history::{Counting, Groups, Sighting};
+use crate::input::{Chunk, ChunkReader, RecordSpan};
 use crate::llm::Llm;
 use crate::progress::Progress;
 use crate::template::{self, Template};
 use crate::verdict::{Reason, Stage, Verdict};
+use counter::Counter;
 use recent::{Met, Recent};
 pub use row::{Added, EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
 use table::{Key, KeyMap, Table};
@@ -78,6 +81,7 @@ impl<'a> Pipeline<'a> {
         progress: &mut Progress,
     ) -> Result<Tally> {
         let threads = self.resources.threads.max(1);
+        let counting = output.observer.as_ref().map(|observer| observer.counting());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let (to_coordinator, from_reader) = sync_channel(threads * 2);
         let (to_writer, from_coordinator) = sync_channel(WRITE_QUEUE);
@@ -105,7 +109,7 @@ impl<'a> Pipeline<'a> {
                 }
                 Ok::<_, anyhow::Error>(tally)
             });
-            let coordinated = self.coordinate(&pool, &from_reader, &to_writer);
+            let coordinated = self.coordinate(&pool, &from_reader, &to_writer, counting);
             drop(to_writer); // the writer ends when it has written what came
             // A reader that waits to hand over its next chunk must not wait for ever.
             drop(from_reader);
@@ -123,10 +127,11 @@ impl<'a> Pipeline<'a> {
         pool: &rayon::ThreadPool,
         from_reader: &Receiver<Result<Chunk>>,
         to_writer: &SyncSender<Classified>,
+        counting: Option<Counting>,
     ) -> Result<u64> {
         let mut table = Table::new(self.resources.table_size);
-        let recent: Vec<Mutex<Recent>> =
-            (0..pool.current_num_threads()).map(|_| Mutex::new(Recent::new())).collect();
+        let memory = || Mutex::new(Memory::new(counting));
+        let memories: Vec<Mutex<Memory>> = (0..pool.current_num_threads()).map(|_| memory()).collect();
         let mut templates = 0;
         while let Ok(first) = from_reader.recv() {
             let mut chunks = vec![first?];
@@ -137,7 +142,7 @@ impl<'a> Pipeline<'a> {
             }
             let draft = |chunk| {
                 // Each thread has its own, so nobody waits here.
-                let own = &recent[rayon::current_thread_index().unwrap_or(0)];
+                let own = &memories[rayon::current_thread_index().unwrap_or(0)];
                 self.draft(chunk, &table, &mut own.lock().unwrap_or_else(PoisonError::into_inner))
             };
             let drafts: Vec<Draft> = pool.install(|| chunks.into_par_iter().map(draft).collect());
@@ -154,8 +159,10 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Rules, masking and the table, for the rows of one chunk.
-    fn draft(&self, chunk: Chunk, table: &Table, recent: &mut Recent) -> Draft {
+    fn draft(&self, chunk: Chunk, table: &Table, memory: &mut Memory) -> Draft {
+        let Memory { recent, counting } = memory;
         let mut draft = Draft { verdicts: Vec::with_capacity(chunk.records.len()), ..Draft::default() };
+        draft.groups = counting.as_ref().map(Counter::groups);
         let mut masked = String::new();
         for (row, record) in chunk.records.iter().enumerate() {
             let source = chunk.field(record.source);
@@ -164,12 +171,14 @@ impl<'a> Pipeline<'a> {
             match recent.get(message_key) {
                 Some(Met::Settled(verdict)) => {
                     draft.verdicts.push(verdict);
+                    draft.count(row, recent.seen(message_key), counting.as_mut(), &chunk, record);
                     continue;
                 }
                 Some(Met::Template(key, by_rules)) => {
                     if let Some(known) = table.get(key) {
                         draft.verdicts.push(UNSETTLED);
                         draft.settle_row(row, known, by_rules);
+                        draft.count(row, recent.seen(message_key), counting.as_mut(), &chunk, record);
                         continue;
                     }
                 }
@@ -182,18 +191,30 @@ impl<'a> Pipeline<'a> {
             if let Some(verdict) = by_rules
                 && path.llm != LlmTurn::First
             {
-                recent.put(message_key, Met::Settled(verdict));
+                let mut seen = Sighting::default();
+                if let Some(counter) = counting {
+                    template::mask_into(&envelope.body, &mut masked);
+                    let key = table::key(&masked, chunk.severity(record, &envelope), path);
+                    seen = counter.sighting(key, by_rules, &source, &envelope);
+                    draft.count(row, seen, counting.as_mut(), &chunk, record);
+                }
+                recent.put(message_key, Met::Settled(verdict), seen);
                 draft.verdicts.push(verdict);
                 continue;
             }
             template::mask_into(&envelope.body, &mut masked);
+            let severity = chunk.severity(record, &envelope);
+            let key = table::key(&masked, severity, path);
+            let mut seen = Sighting::default();
+            if let Some(counter) = counting {
+                seen = counter.sighting(key, by_rules, &source, &envelope);
+                draft.count(row, seen, counting.as_mut(), &chunk, record);
+            }
             if masked.is_empty() {
                 draft.verdicts.push(Verdict::unclassified(0.0, Reason::Empty));
                 continue;
             }
-            let severity = chunk.severity(record, &envelope);
-            let key = table::key(&masked, severity, path);
-            recent.put(message_key, Met::Template(key, by_rules));
+            recent.put(message_key, Met::Template(key, by_rules), seen);
             draft.verdicts.push(UNSETTLED);
             if let Some(known) = table.get(key) {
                 draft.settle_row(row, known, by_rules);
@@ -269,6 +290,18 @@ impl<'a> Pipeline<'a> {
 /// Stands in a row until its template is settled; never reaches the writer.
 const UNSETTLED: Verdict = Verdict::unclassified(0.0, Reason::NoStage);
 
+/// What a thread keeps from chunk to chunk.
+struct Memory {
+    recent: Recent,
+    counting: Option<Counter>,
+}
+
+impl Memory {
+    fn new(counting: Option<Counting>) -> Self {
+        Self { recent: Recent::new(counting.is_some()), counting: counting.map(Counter::new) }
+    }
+}
+
 /// A chunk on its way through the coordinator.
 #[derive(Default)]
 struct Draft {
@@ -278,6 +311,8 @@ struct Draft {
     /// Rows whose template is new, with what the rules say where those come after the LLM.
     open: Vec<(usize, Key, Option<Verdict>)>,
     fresh: KeyMap<Fresh>,
+    /// The rows as a history counts them, where there is one.
+    groups: Option<Groups>,
 }
 
 /// A template that the table does not have.
@@ -289,6 +324,20 @@ struct Fresh {
 }
 
 impl Draft {
+    /// Counts a row, where a history is told of it.
+    fn count(
+        &mut self,
+        row: usize,
+        seen: Sighting,
+        counter: Option<&mut Counter>,
+        chunk: &Chunk,
+        record: &RecordSpan,
+    ) {
+        if let (Some(counter), Some(groups)) = (counter, &mut self.groups) {
+            groups.count(row, Sighting { seconds: counter.seconds(seen, chunk, record), ..seen });
+        }
+    }
+
     fn settle_row(&mut self, row: usize, known: Known, by_rules: Option<Verdict>) {
         let verdict = by_rules.unwrap_or(known.verdict);
         self.verdicts[row] = verdict;
@@ -303,6 +352,6 @@ impl Draft {
             self.settle_row(row, known.expect("every open row's template was settled"), by_rules);
         }
         self.owed.sort_unstable_by_key(|owed| owed.row);
-        Classified { chunk: self.chunk, verdicts: self.verdicts, owed: self.owed }
+        Classified { chunk: self.chunk, verdicts: self.verdicts, owed: self.owed, groups: self.groups }
     }
 }

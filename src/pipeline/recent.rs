@@ -7,6 +7,7 @@
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use super::table::Key;
+use crate::history::Sighting;
 use crate::verdict::Verdict;
 
 /// Messages remembered by a thread: few enough for the second-level cache.
@@ -25,6 +26,8 @@ pub enum Met {
 #[derive(Debug)]
 pub struct Recent {
     places: Vec<Option<(Key, Met)>>,
+    /// What a history is told of each; empty where there is none.
+    seen: Vec<Sighting>,
 }
 
 /// The key of a message from `source` with a severity of its own: 128 bits, as for templates.
@@ -42,9 +45,10 @@ fn place(key: Key) -> usize {
 }
 
 impl Recent {
-    /// An empty memory.
-    pub fn new() -> Self {
-        Self { places: vec![None; PLACES] }
+    /// An empty memory; `counting` says whether a history is told of the rows.
+    pub fn new(counting: bool) -> Self {
+        let seen = if counting { vec![Sighting::default(); PLACES] } else { Vec::new() };
+        Self { places: vec![None; PLACES], seen }
     }
 
     /// What is known of a message.
@@ -52,9 +56,18 @@ impl Recent {
         self.places[place(key)].filter(|(kept, _)| *kept == key).map(|(_, met)| met)
     }
 
+    /// What a history is told of the message with this key, which was found.
+    pub fn seen(&self, key: Key) -> Sighting {
+        self.seen.get(place(key)).copied().unwrap_or_default()
+    }
+
     /// Keeps what is known of a message, in the place of another.
-    pub fn put(&mut self, key: Key, met: Met) {
-        self.places[place(key)] = Some((key, met));
+    pub fn put(&mut self, key: Key, met: Met, seen: Sighting) {
+        let place = place(key);
+        self.places[place] = Some((key, met));
+        if let Some(kept) = self.seen.get_mut(place) {
+            *kept = seen;
+        }
     }
 }
 
@@ -65,17 +78,17 @@ mod tests {
 
     #[test]
     fn a_message_is_found_until_another_takes_its_place() {
-        let mut recent = Recent::new();
+        let mut recent = Recent::new(false);
         let met = Met::Settled(Verdict::unclassified(0.0, Reason::Empty));
         let first = key(b"app", b"message", b"");
         assert!(recent.get(first).is_none());
-        recent.put(first, met);
+        recent.put(first, met, Sighting::default());
         assert!(recent.get(first).is_some());
         assert!(recent.get(key(b"app", b"message", b"error")).is_none());
         assert!(recent.get(key(b"other app", b"message", b"")).is_none());
         let rival = first + PLACES as u128;
         assert!(recent.get(rival).is_none());
-        recent.put(rival, met);
+        recent.put(rival, met, Sighting::default());
         assert!(recent.get(first).is_none() && recent.get(rival).is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::cascade::Cascade;
 use crate::input::open::CsvInput;
 use crate::input::{Chunk, FieldForm, FieldSpan, InputError, RecordSpan, csv};
-use crate::label::Labels;
+use crate::label::{LabelFilter, LabelId, Labels};
 use crate::template::{mask, open_front};
 use crate::verdict::Verdict;
 
@@ -81,13 +81,21 @@ pub struct RowFormat {
     /// Each label as it is written.
     cells: Vec<Vec<u8>>,
     added: Added,
+    /// Whether rows of each label are written.
+    writes: Vec<bool>,
 }
 
 impl RowFormat {
-    /// Rows of `shape`, with what is `added` behind the label.
-    pub fn new(labels: &Labels, shape: Shape, added: Added) -> Self {
+    /// Rows of `shape`, with what is `added` behind the label; those whose label `filter` does not pass are left out.
+    pub fn new(labels: &Labels, shape: Shape, added: Added, filter: &LabelFilter) -> Self {
+        let writes = labels.names().iter().map(|name| filter.passes(name)).collect();
         let cells = labels.names().iter().map(|name| cell_of(&shape, name)).collect();
-        Self { shape, cells, added }
+        Self { shape, cells, added, writes }
+    }
+
+    /// Whether rows of this label are written.
+    pub(super) fn writes(&self, label: LabelId) -> bool {
+        self.writes[usize::from(label)]
     }
 
     /// Appends the record with its verdict to `out`.

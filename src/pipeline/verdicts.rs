@@ -1,5 +1,6 @@
 //! What is known of templates and rows on their way from the coordinator to the writer.
 
+use crate::history::Groups;
 use crate::input::Chunk;
 use crate::llm::Ticket;
 use crate::verdict::Verdict;
@@ -9,6 +10,8 @@ pub struct Classified {
     pub chunk: Chunk,
     pub verdicts: Vec<Verdict>,
     pub owed: Vec<Owed>,
+    /// Its rows as a history counts them, where there is one.
+    pub groups: Option<Groups>,
 }
 
 /// A row that waits for the LLM.

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::row::RowFormat;
 use super::verdicts::{Classified, Owed};
 use crate::cascade::Cascade;
+use crate::history::{Labelled, Observer};
 use crate::input::Chunk;
 use crate::llm::{Answer, Llm, NoAnswer};
 use crate::output::{Output, Rejects};
@@ -18,21 +19,25 @@ pub struct Destination<'a> {
     pub output: Output,
     /// The records that could not be taken.
     pub rejects: Option<&'a mut Rejects>,
+    /// Who counts the rows for a history or a report.
+    pub observer: Option<&'a mut Observer>,
     /// Hand on each chunk at once, for a reader who waits.
     pub live: bool,
 }
 
 impl From<Output> for Destination<'_> {
     fn from(output: Output) -> Self {
-        Self { output, rejects: None, live: false }
+        Self { output, rejects: None, observer: None, live: false }
     }
 }
 
 /// Counts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// Rows written.
+    /// Rows classified.
     pub rows: u64,
+    /// Those of them that were not written, because of their label.
+    pub filtered: u64,
     /// Rows per stage, in the order of [`Stage::ALL`].
     pub stages: [u64; 4],
     /// Rows per label, by id.
@@ -58,6 +63,7 @@ impl Tally {
     /// Adds the counts of another run over the same labels.
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;
+        self.filtered += other.filtered;
         self.templates += other.templates;
         self.owed_rows += other.owed_rows;
         self.unanswered_rows += other.unanswered_rows;
@@ -88,7 +94,7 @@ pub(super) fn write_chunk(
     tally: &mut Tally,
     progress: &mut Progress,
 ) -> Result<()> {
-    let Classified { chunk, mut verdicts, owed } = classified;
+    let Classified { chunk, mut verdicts, owed, groups } = classified;
     for owed in &owed {
         tally.owed_rows += 1;
         if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
@@ -104,12 +110,23 @@ pub(super) fn write_chunk(
             verdicts[owed.row] = answered(answer, owed);
         }
     }
+    // Counted before it is written, so that who has read a row finds it in the counters.
+    if let (Some(observer), Some(groups)) = (destination.observer.as_deref_mut(), &groups) {
+        observer.add(&chunk, groups, |row| {
+            let Verdict { label, confidence, .. } = verdicts[row];
+            Labelled { name: cascade.labels().name(label), id: label.into(), confidence }
+        });
+    }
     let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
     let mut copied = 0;
     let mut gaps = Gaps { chunk: &chunk, rejects: 0 };
     for (record, verdict) in chunk.records.iter().zip(&verdicts) {
         gaps.copy(copied, record.start as usize, destination, &mut piece)?;
-        format.row(&chunk, record, verdict, cascade, &mut piece);
+        if format.writes(verdict.label) {
+            format.row(&chunk, record, verdict, cascade, &mut piece);
+        } else {
+            tally.filtered += 1;
+        }
         copied = record.next as usize;
         tally.count(verdict);
         if piece.len() >= PIECE {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::input::decode::Bytes;
 use crate::input::open::ColumnNames;
 use crate::input::{Limits, Multiline};
+use crate::label::LabelFilter;
 use crate::llm::{Llm, LlmConfig, Report};
 use crate::output::Output;
 use crate::pipeline::{Added, Destination, Resources, Tally};
@@ -144,6 +145,7 @@ impl Engine {
             source: source.filter(|_| !options.no_source),
             message: options.message_column.clone().unwrap_or_else(|| self.columns.message.clone()),
             severity: None,
+            time: None,
             label: options.label_column.clone().unwrap_or_else(|| self.columns.label.clone()),
             overwrite: options.overwrite,
             no_header: false,
@@ -163,6 +165,7 @@ impl Engine {
             columns: self.columns(query),
             delimiter: query.delimiter()?,
             added: Added { explanation: query.explain, ..Added::default() },
+            filter: LabelFilter::All,
             multiline: Multiline::Auto,
             csv_safe: false,
             limits,

@@ -14,10 +14,12 @@ use anyhow::Result;
 use std::sync::Arc;
 
 use crate::cascade::Cascade;
+use crate::history::{Observer, observe_labelled};
 use crate::input::decode::{Bytes, decode};
 use crate::input::open::{ColumnNames, open_csv, open_lines};
 use crate::input::silence::Listening;
 use crate::input::{ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
+use crate::label::LabelFilter;
 use crate::llm::{Llm, Report};
 use crate::pipeline::{
     Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
@@ -38,6 +40,8 @@ pub struct Options {
     pub delimiter: Option<u8>,
     /// What is added beside the label.
     pub added: Added,
+    /// Which rows are written.
+    pub filter: LabelFilter,
     /// How lines of text become records.
     pub multiline: Multiline,
     /// Make cells harmless that a spreadsheet would run.
@@ -96,7 +100,8 @@ impl Session {
         let session =
             Self { cascade: self.cascade.clone().explaining(options.added.explanation), ..self.clone() };
         let (compressed, transcoded) = (decoded.compressed, decoded.transcoded);
-        let opened = |body: Body| Opened { session, body, added: options.added, compressed, transcoded };
+        let (added, filter) = (options.added, options.filter.clone());
+        let opened = |body: Body| Opened { session, body, added, filter, compressed, transcoded };
         Body::open(decoded.bytes, options).map(opened)
     }
 }
@@ -106,6 +111,7 @@ pub struct Opened {
     session: Session,
     body: Body,
     added: Added,
+    filter: LabelFilter,
     /// Whether it was compressed, so that its length says nothing about that of its text.
     pub compressed: bool,
     /// Whether it was UTF-16; what is written is UTF-8.
@@ -131,17 +137,41 @@ impl Opened {
         Stopper(self.session.llm.clone())
     }
 
+    /// Whether its rows have labels already, as far as its header or its first record tells. Open it with
+    /// `overwrite` to find out, and once more to go on.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn begins_labelled(mut self) -> Result<bool> {
+        match self.body.shape {
+            Shape::Csv { overwrite, .. } => Ok(overwrite),
+            Shape::Json { .. } => {
+                let first = self.body.reader.next_chunk()?;
+                Ok(first.is_some_and(|chunk| chunk.records.first().is_some_and(|one| one.label.end > 0)))
+            }
+            Shape::TextToCsv { .. } | Shape::TextToJson { .. } => Ok(false),
+        }
+    }
+
+    /// Shows the rows of an input that is labelled to `observer`, under the labels they have; says how many.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn observe(self, observer: &mut Observer) -> Result<u64> {
+        observe_labelled(self.body.reader, observer)
+    }
+
     /// Classifies the input into `destination`, which is not made final.
     ///
     /// # Errors
     /// When reading, encoding or writing fails.
     pub fn run(self, destination: &mut Destination<'_>, progress: &mut Progress) -> Result<Tally> {
-        let Self { session, body, added, .. } = self;
+        let Self { session, body, added, filter, .. } = self;
         destination.output.write(&body.head)?;
         if destination.live {
             destination.output.flush()?;
         }
-        let format = RowFormat::new(session.cascade.labels(), body.shape, added);
+        let format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
         Pipeline::new(&session.cascade, session.llm.as_deref(), session.resources).run(
             body.reader,
             destination,
@@ -206,6 +236,7 @@ impl Body {
             source: columns.source,
             label: columns.label,
             severity: columns.severity,
+            time: columns.time,
             overwrite: columns.overwrite,
             added: options.added.names(),
         };

@@ -1,17 +1,23 @@
 //! `logclass classify` as its users meet it: the real binary, real files, pipes, links and devices.
 
-#![allow(clippy::format_push_string, clippy::case_sensitive_file_extension_comparisons)]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::case_sensitive_file_extension_comparisons
+)]
 
 mod awkward;
 mod contract;
 mod faults;
 mod formats;
 mod harness;
+mod history;
 mod outputs;
 mod properties;
 mod records;
 #[cfg(unix)]
 mod replacing;
+mod reports;
 #[cfg(unix)]
 mod signals;
 mod variables;

@@ -6,6 +6,7 @@ use logclass::encoder::{Backend, LazyEncoder, parse_source};
 use logclass::head::Head;
 use logclass::input::open::{ColumnNames, open_csv};
 use logclass::input::{BadRows, Limits};
+use logclass::label::LabelFilter;
 use logclass::output::{Output, Rejects};
 use logclass::pipeline::{Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally};
 use logclass::progress::Progress;
@@ -50,6 +51,7 @@ impl Read for Dribble {
 fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Option<(Vec<u8>, Vec<u8>, Tally)> {
     let columns = ColumnNames {
         severity: None,
+        time: None,
         source: Some("s".to_owned()),
         message: "m".to_owned(),
         label: "label".to_owned(),
@@ -65,10 +67,12 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
     let mut destination = Destination {
         output: Output::stream(written.clone(), "memory"),
         rejects: Some(&mut rejects),
+        observer: None,
         live: limits.live,
     };
     let shape = Shape::Csv { delimiter: b',', newline: input.newline, overwrite: false, safe: false };
-    let format = RowFormat::new(CASCADE.labels(), shape, Added { explanation: true, ..Added::default() });
+    let added = Added { explanation: true, ..Added::default() };
+    let format = RowFormat::new(CASCADE.labels(), shape, added, &LabelFilter::All);
     let resources = Resources { threads, table_size: 2 };
     let tally = Pipeline::new(&CASCADE, None, resources)
         .run(input.reader, &mut destination, &format, &mut Progress::new(None, true))

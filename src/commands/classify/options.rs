@@ -8,6 +8,7 @@ use crate::cli::{Addition, Classify, OnBadRow};
 use crate::error::usage;
 use crate::input::open::{ColumnNames, Source};
 use crate::input::{BadRows, Limits};
+use crate::label::LabelFilter;
 use crate::pipeline::Added;
 use crate::session::{Format, Options, OutputFormat};
 
@@ -22,6 +23,9 @@ pub fn options(
     let name = || Source::new(Some(input)).name();
     if format == Format::Ndjson && arguments.csv_safe {
         return Err(usage(format!("--csv-safe is for CSV, and {} is ndjson", name())));
+    }
+    if format == Format::Text && columns.time.is_some() {
+        return Err(usage(format!("--time-column is for columns and fields, and {} is text", name())));
     }
     if format != Format::Text && arguments.output_format.is_some() {
         return Err(usage(format!(
@@ -39,6 +43,7 @@ pub fn options(
             template: arguments.add.contains(&Addition::Template),
             explanation: arguments.explain,
         },
+        filter: filter(arguments),
         multiline: arguments.multiline.clone(),
         csv_safe: arguments.csv_safe,
         limits: Limits {
@@ -49,6 +54,15 @@ pub fn options(
         },
         decompressed_bytes: arguments.max_decompressed_bytes,
     })
+}
+
+/// Which rows are written.
+pub fn filter(arguments: &Classify) -> LabelFilter {
+    match (&arguments.only[..], &arguments.except[..]) {
+        ([], []) => LabelFilter::All,
+        ([], except) => LabelFilter::Except(except.to_vec()),
+        (only, _) => LabelFilter::Only(only.to_vec()),
+    }
 }
 
 /// What the input at `path` is: as the flag says, else as its name does.

@@ -17,6 +17,7 @@ pub fn summarise(tally: &Tally, cascade: &Cascade, llm: Option<llm::Report>) -> 
     let labels = cascade.labels().names().iter().cloned().zip(tally.labels.iter().copied());
     Summary {
         rows: tally.rows,
+        filtered: tally.filtered,
         rejects: tally.rejects,
         templates: tally.templates,
         stages: stages.collect(),
@@ -70,6 +71,16 @@ pub fn report(arguments: &Classify, summary: &Summary, output: Option<Prepared<'
             if summary.rejects == 1 { "it is" } else { "they are" },
             arguments.rejects.as_deref().map_or_else(String::new, |path| path.display().to_string())
         ));
+    }
+    if let Some(history) = summary.history.as_ref().filter(|history| history.forgotten > 0) {
+        tell(&format!(
+            "logclass: note: {}: {} forgotten to stay within --history-size, the oldest and rarest first\n",
+            history.file,
+            counted(history.forgotten, "template")
+        ));
+    }
+    for alert in &summary.alerts {
+        tell(&format!("logclass: alert: {}: {}\n", alert.condition, alert.reason));
     }
     let Some(llm) = &summary.llm else { return Ok(()) };
     if llm.unanswered_rows > 0 {

@@ -83,10 +83,11 @@ pub fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
     }
     let stdin = Path::new("/dev/stdin");
     let stdout = Path::new("/dev/stdout");
-    let written = tasks
-        .iter()
-        .map(|task| task.output.as_deref())
-        .chain([arguments.rejects.as_deref(), arguments.summary.as_deref()].into_iter().flatten().map(Some));
+    let watch = &arguments.watch;
+    let beside =
+        [&arguments.rejects, &arguments.summary, &watch.history, &watch.report].map(|path| path.as_deref());
+    let written =
+        tasks.iter().map(|task| task.output.as_deref()).chain(beside.into_iter().flatten().map(Some));
     let written: Vec<&Path> =
         written.map(|path| path.filter(|path| !is_stdout(path)).unwrap_or(stdout)).collect();
     for (index, output) in written.iter().enumerate() {
@@ -115,6 +116,13 @@ pub fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
             return Err(usage(
                 "--follow with -o: a file appears when the input ends; write to standard output (>> FILE)",
             ));
+        }
+        for (flag, path) in [("--history", &watch.history), ("--report", &watch.report)] {
+            if path.is_some() {
+                return Err(usage(format!(
+                    "--follow with {flag}: it is written when the input ends; --metrics ADDR tells of a live one"
+                )));
+            }
         }
         if arguments.rejects.as_deref().as_ref().is_some_and(late) {
             return Err(usage(

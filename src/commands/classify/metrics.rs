@@ -1,0 +1,115 @@
+//! Counters of a live run, in the text format of Prometheus, over plain HTTP.
+//!
+//! One thread answers one request after another. It needs no more: a scraper asks every few seconds.
+
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::console::tell;
+use crate::history::Live;
+
+/// How long a client may take to ask, and to read.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest head of a request.
+const HEAD: usize = 8 << 10;
+
+#[derive(Debug, Default)]
+struct Counts {
+    rows: BTreeMap<(String, &'static str), u64>,
+    new_templates: BTreeMap<(String, &'static str), u64>,
+}
+
+/// Takes the counts of a run, and shows them to whoever asks.
+#[derive(Debug)]
+pub struct Counters(Arc<Mutex<Counts>>);
+
+impl Live for Counters {
+    fn rows(&mut self, rows: u64, label: &str, severity: &'static str, is_new: bool) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.rows.entry((label.to_owned(), severity)).or_default() += rows;
+        if is_new {
+            *counts.new_templates.entry((label.to_owned(), severity)).or_default() += 1;
+        }
+    }
+}
+
+/// Begins to answer at `address`.
+///
+/// # Errors
+/// When it cannot be listened at.
+pub fn serve(address: SocketAddr) -> Result<Counters> {
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("--metrics {address}: choose another port, or stop what listens there"))?;
+    let counts = Arc::new(Mutex::new(Counts::default()));
+    let shown = Arc::clone(&counts);
+    tell(&format!("logclass: counters at http://{}/metrics\n", listener.local_addr()?));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            match stream {
+                Ok(stream) => drop(answer(stream, &shown)),
+                // Out of file descriptors, most likely: they come back.
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    });
+    Ok(Counters(counts))
+}
+
+fn answer(mut stream: TcpStream, counts: &Mutex<Counts>) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    let begun = std::time::Instant::now();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let read = stream.read(&mut piece)?;
+        if read == 0 || head.len() > HEAD || begun.elapsed() > PATIENCE {
+            return Ok(());
+        }
+        head.extend_from_slice(&piece[..read]);
+    }
+    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|&byte| byte == b' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let path = path.split(|&byte| byte == b'?').next().unwrap_or_default();
+    let (status, body) = match (method, path) {
+        (b"GET" | b"HEAD", b"/metrics") => {
+            ("200 OK", page(&counts.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+        (b"GET" | b"HEAD", _) => ("404 Not Found", "The counters are at /metrics\n".to_owned()),
+        _ => ("405 Method Not Allowed", "GET /metrics\n".to_owned()),
+    };
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    if method != b"HEAD" {
+        answer.push_str(&body);
+    }
+    stream.write_all(answer.as_bytes())
+}
+
+fn page(counts: &Counts) -> String {
+    let mut page = String::new();
+    for (name, help, values) in [
+        ("logclass_rows_total", "Rows classified, by label and severity.", &counts.rows),
+        (
+            "logclass_new_templates_total",
+            "Templates met for the first time since the start, by label and severity.",
+            &counts.new_templates,
+        ),
+    ] {
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} counter");
+        for ((label, severity), value) in values {
+            let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = writeln!(page, "{name}{{label=\"{label}\",severity=\"{severity}\"}} {value}");
+        }
+    }
+    page
+}

@@ -1,0 +1,154 @@
+//! What a run remembers and warns of: history, report, conditions, counters.
+
+use anyhow::Result;
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::super::report::write_report;
+use super::metrics;
+use super::options::filter;
+use super::tasks::Task;
+use crate::cli::{Classify, ReportFormat};
+use crate::console::tell;
+use crate::error::usage;
+use crate::history::alert::{Condition, Evidence};
+use crate::history::diff::compare;
+use crate::history::report::Subject;
+use crate::history::{Collection, Counting, Entry, Id, Observer, Run, Store, now};
+use crate::input::open::Source;
+use crate::label::Labels;
+use crate::summary::{HistorySummary, Summary};
+
+/// The parts of a run that look at what it sees.
+pub struct Watching<'a> {
+    arguments: &'a Classify,
+    store: Option<Store>,
+    /// Templates that the history had when the run began; nothing where there was no history yet.
+    known: Option<HashSet<Id>>,
+    /// Who counts; nothing where nobody asks.
+    pub observer: Option<Observer>,
+    time: i64,
+}
+
+/// Every label that a flag names is one that the run can give.
+pub fn check_labels(arguments: &Classify, labels: &Labels) -> Result<()> {
+    let filter = filter(arguments);
+    let flag = if arguments.only.is_empty() { "--except" } else { "--only" };
+    let named = filter.labels().iter().map(|label| (flag, label.as_str()));
+    let conditions = arguments.watch.fail_on.iter().filter_map(|condition| condition.label());
+    for (flag, label) in named.chain(conditions.map(|label| ("--fail-on", label))) {
+        if labels.id(label).is_none() {
+            return Err(usage(format!(
+                "{flag}: there is no label {label:?}; there are {}",
+                labels.names().join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Watching<'a> {
+    /// Looks at the history before any work is done, so that one that cannot be used costs no run.
+    pub fn begin(arguments: &'a Classify) -> Result<Self> {
+        let watch = &arguments.watch;
+        let needing = watch.fail_on.iter().find(|condition| condition.needs_history());
+        if let (Some(_), None) = (needing, &watch.history) {
+            return Err(usage(
+                "--fail-on new: and more: need --history FILE: they compare the run with earlier ones",
+            ));
+        }
+        let store = watch.history.as_deref().map(Store::new);
+        let known = store.as_ref().map(Store::known).transpose()?;
+        let known = known.filter(|known| !known.is_empty());
+        let time = now();
+        let wanted =
+            store.is_some() || watch.report.is_some() || !watch.fail_on.is_empty() || watch.metrics.is_some();
+        let mut observer =
+            wanted.then(|| Observer::new(Counting { now: time, in_order: false }, watch.history_size));
+        if let (Some(observer), Some(address)) = (&mut observer, watch.metrics) {
+            observer.tells(Box::new(metrics::serve(address)?));
+        }
+        Ok(Self { arguments, store, known, observer, time })
+    }
+
+    /// Holds what was seen against the conditions, writes the report and records the run, in this order: the history
+    /// changes last, when all else has succeeded.
+    pub fn end(mut self, tasks: &[Task], summary: &mut Summary, failed: bool) -> Result<()> {
+        let Some(observer) = self.observer.take() else { return Ok(()) };
+        let watch = &self.arguments.watch;
+        let mut seen = observer.finish();
+        let unknown = |known: &HashSet<Id>| {
+            let met: HashSet<Id> = seen.entries.values().map(Entry::id).collect();
+            met.difference(known).count() as u64
+        };
+        let new_templates = self.known.as_ref().map(unknown);
+        let mut run = Run {
+            time: self.time,
+            rows: summary.rows,
+            rejects: summary.rejects,
+            seconds: summary.seconds,
+            templates: seen.entries.values().map(Entry::id).collect::<HashSet<Id>>().len() as u64,
+            new_templates,
+            labels: summary
+                .labels
+                .iter()
+                .filter(|(_, rows)| **rows > 0)
+                .map(|(l, r)| (l.clone(), *r))
+                .collect(),
+            ..Run::default()
+        };
+        run.name_inputs(tasks.iter().map(|task| Source::new(Some(&task.input)).name()));
+        seen.runs.push(run);
+        self.judge(&seen, summary)?;
+        if let Some(path) = watch.report.as_deref().filter(|_| !self.arguments.dry_run) {
+            let title = seen.runs[0].inputs.join(", ");
+            let subject = Subject { title: &title, known: self.known.as_ref(), time: self.time };
+            write_report(&seen, subject, Some(path), format_of(path))?;
+        }
+        let Some(store) = &self.store else { return Ok(()) };
+        let mut told = HistorySummary {
+            file: watch.history.as_deref().map_or_else(String::new, |path| path.display().to_string()),
+            new_templates: new_templates.unwrap_or(seen.runs[0].templates),
+            ..HistorySummary::default()
+        };
+        if failed {
+            tell("logclass: warning: the history is as it was, because an input could not be classified\n");
+        } else if !self.arguments.dry_run {
+            let dropped = seen.dropped;
+            let recorded = store.record(&seen, watch.history_size)?;
+            told.run = Some(recorded.run);
+            told.entries = recorded.entries;
+            told.forgotten = recorded.forgotten + dropped;
+        }
+        summary.history = Some(told);
+        Ok(())
+    }
+
+    fn judge(&self, seen: &Collection, summary: &mut Summary) -> Result<()> {
+        let conditions = &self.arguments.watch.fail_on;
+        if conditions.iter().any(Condition::needs_history) && self.known.is_none() {
+            tell("logclass: note: there is no earlier run in the history to compare with yet\n");
+        }
+        let compares = conditions.iter().any(Condition::needs_comparison);
+        let comparison = match (&self.store, &self.known) {
+            (Some(store), Some(_)) if compares => Some(compare(&store.load()?, seen, false)),
+            _ => None,
+        };
+        let evidence = Evidence {
+            seen,
+            known: self.known.as_ref(),
+            comparison: comparison.as_ref(),
+            labels: &summary.labels,
+        };
+        summary.alerts = conditions.iter().filter_map(|condition| condition.check(evidence)).collect();
+        Ok(())
+    }
+}
+
+/// The format that a report's name stands for.
+pub fn format_of(path: &Path) -> ReportFormat {
+    let markdown = path
+        .extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case("md") || found.eq_ignore_ascii_case("markdown"));
+    if markdown { ReportFormat::Markdown } else { ReportFormat::Html }
+}

@@ -1,0 +1,43 @@
+//! `logclass diff`: what differs between two sides, beyond chance.
+
+use anyhow::Result;
+use std::collections::HashSet;
+
+use super::reading::Reader;
+use crate::cli::Diff;
+use crate::console::tell;
+use crate::error::{ExitStatus, usage};
+use crate::history::alert::Evidence;
+use crate::history::diff::{Names, compare, render};
+use crate::history::{Entry, Id, Run};
+use crate::output::Output;
+
+/// Runs the command.
+pub fn run(arguments: &Diff) -> Result<ExitStatus> {
+    if arguments.old == arguments.new && arguments.old.as_os_str() == "-" {
+        return Err(usage("only one side can be standard input"));
+    }
+    let reader = Reader::new(&arguments.reading, true)?;
+    let old = reader.read(&arguments.old)?;
+    let new = reader.read(&arguments.new)?;
+    let comparison = compare(&old, &new, arguments.by_source);
+    let (old_name, new_name) = (arguments.old.display().to_string(), arguments.new.display().to_string());
+    let names = Names { old: &old_name, new: &new_name };
+    let bytes = render(&comparison, names, arguments.format, arguments.limit, arguments.all)?;
+    let mut output = Output::create(arguments.output.as_deref())?;
+    output.write(&bytes)?;
+    output.finish()?;
+    let known: HashSet<Id> = old.entries.values().map(Entry::id).collect();
+    let mut labels = Run::default().labels;
+    for entry in new.entries.values() {
+        *labels.entry(entry.label.clone()).or_default() += entry.count;
+    }
+    let evidence =
+        Evidence { seen: &new, known: Some(&known), comparison: Some(&comparison), labels: &labels };
+    let mut status = ExitStatus::Done;
+    for alert in arguments.fail_on.iter().filter_map(|condition| condition.check(evidence)) {
+        tell(&format!("logclass: alert: {}: {}\n", alert.condition, alert.reason));
+        status = ExitStatus::Alert;
+    }
+    Ok(status)
+}

@@ -1,0 +1,124 @@
+//! One side of a comparison, or what a report is about: a log, a labelled file or a history.
+
+use anyhow::{Context, Result};
+use std::path::Path;
+
+use super::setup;
+use crate::cli::Reading;
+use crate::error::{find, usage};
+use crate::history::{Collection, Counting, Entry, Observer, Run, Store, is_store, now};
+use crate::input::open::{ColumnNames, Source};
+use crate::input::{Column, InputError, Limits};
+use crate::label::LabelFilter;
+use crate::output::Output;
+use crate::pipeline::{Added, Destination, Resources};
+use crate::progress::Progress;
+use crate::session::{Format, Opened, Options, OutputFormat, Session};
+
+/// Reads sides; the model is loaded for the first that is a log.
+pub struct Reader<'a> {
+    reading: &'a Reading,
+    columns: ColumnNames,
+    session: Session,
+    /// Count in the order of the rows as well.
+    in_order: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader for these flags.
+    pub fn new(reading: &'a Reading, in_order: bool) -> Result<Self> {
+        let config = setup::config(reading.stages.config.as_deref())?;
+        let cascade = setup::cascade(&reading.stages, &config, None, false)?;
+        let resources = Resources { threads: setup::threads(&reading.running), table_size: 200_000 };
+        let session = Session::new(cascade, None, resources);
+        let mut columns = setup::columns(&reading.columns, &config, reading.label_column.as_deref(), true);
+        columns.time.clone_from(&reading.time_column);
+        Ok(Self { reading, columns, session, in_order })
+    }
+
+    /// Reads a side.
+    pub fn read(&self, path: &Path) -> Result<Collection> {
+        if is_store(path) {
+            return Store::new(path).load();
+        }
+        if path != Path::new("-") {
+            return self.log(path, path);
+        }
+        // It is opened more than once.
+        let mut kept = tempfile::NamedTempFile::new().context("standard input cannot be kept")?;
+        std::io::copy(&mut std::io::stdin().lock(), &mut kept).context("standard input")?;
+        self.log(kept.path(), path)
+    }
+
+    fn log(&self, path: &Path, named: &Path) -> Result<Collection> {
+        let start = std::time::Instant::now();
+        let time = now();
+        let name = Source::new(Some(named)).name();
+        let mut observer =
+            Observer::new(Counting { now: time, in_order: self.in_order }, self.reading.history_size);
+        observer.from_input(&name);
+        let mut options = self.options(named);
+        if options.format == Format::Text && options.columns.time.is_some() {
+            return Err(usage(format!("--time-column is for columns and fields, and {name} is text")));
+        }
+        let opened = match self.open(path, &options) {
+            Err(error) if self.may_lack_source(&error) => {
+                options.columns.source = None;
+                self.open(path, &options)
+            }
+            opened => opened,
+        };
+        let labelled = opened.and_then(Opened::begins_labelled).with_context(|| name.clone())?;
+        let opened = self.open(path, &options).with_context(|| name.clone())?;
+        let rows = if labelled {
+            opened.observe(&mut observer).with_context(|| name.clone())?
+        } else {
+            let length = std::fs::metadata(path).ok().map(|found| found.len()).filter(|_| !opened.compressed);
+            let mut progress = Progress::new(length, self.reading.running.quiet);
+            let mut destination =
+                Destination { observer: Some(&mut observer), ..Destination::from(Output::Nothing) };
+            let tally = opened.run(&mut destination, &mut progress).with_context(|| name.clone());
+            progress.clear();
+            tally?.rows
+        };
+        let mut collection = observer.finish();
+        let mut run = Run { time, rows, seconds: start.elapsed().as_secs_f64(), ..Run::default() };
+        run.name_inputs(std::iter::once(name));
+        for entry in collection.entries.values() {
+            *run.labels.entry(entry.label.clone()).or_default() += entry.count;
+        }
+        let ids = collection.entries.values().map(Entry::id);
+        run.templates = ids.collect::<std::collections::HashSet<_>>().len() as u64;
+        collection.runs.push(run);
+        Ok(collection)
+    }
+
+    fn open(&self, path: &Path, options: &Options) -> Result<Opened> {
+        let (bytes, _) = Source::new(Some(path)).open()?;
+        self.session.open(bytes, options)
+    }
+
+    /// Whether there is just no source column, and nobody said that there is one.
+    fn may_lack_source(&self, error: &anyhow::Error) -> bool {
+        self.reading.columns.source_column.is_none()
+            && matches!(
+                find::<InputError>(error),
+                Some(InputError::MissingColumn { column: Column::Source, .. })
+            )
+    }
+
+    fn options(&self, path: &Path) -> Options {
+        Options {
+            format: self.reading.input_format.unwrap_or_else(|| Format::named(path)),
+            text_output: OutputFormat::Csv,
+            columns: self.columns.clone(),
+            delimiter: setup::delimiter(&self.reading.columns, Some(path)),
+            added: Added::default(),
+            filter: LabelFilter::All,
+            multiline: self.reading.multiline.clone(),
+            csv_safe: false,
+            limits: Limits::default(),
+            decompressed_bytes: 1 << 40,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `logclass report`: a page about a log, a labelled file or a history.
+
+use anyhow::Result;
+use std::path::Path;
+
+use super::classify::format_of;
+use super::reading::Reader;
+use crate::cli::{Report, ReportFormat};
+use crate::error::ExitStatus;
+use crate::history::report::{Subject, html, markdown};
+use crate::history::{Collection, now};
+use crate::output::Output;
+
+/// Runs the command.
+pub fn run(arguments: &Report) -> Result<ExitStatus> {
+    let seen = Reader::new(&arguments.reading, false)?.read(&arguments.input)?;
+    let name = arguments.input.display().to_string();
+    let title = arguments.title.as_deref().unwrap_or(&name);
+    let subject = Subject { title, known: None, time: now() };
+    let format = arguments.format.or_else(|| arguments.output.as_deref().map(format_of));
+    let format = format.unwrap_or(ReportFormat::Html);
+    write_report(&seen, subject, arguments.output.as_deref(), format)?;
+    Ok(ExitStatus::Done)
+}
+
+/// Writes a report to its place.
+pub fn write_report(
+    seen: &Collection,
+    subject: Subject<'_>,
+    path: Option<&Path>,
+    format: ReportFormat,
+) -> Result<()> {
+    let text = match format {
+        ReportFormat::Html => html(seen, subject),
+        ReportFormat::Markdown => markdown(seen, subject),
+    };
+    let mut output = Output::create(path)?;
+    output.write(text.as_bytes())?;
+    output.finish()
+}

@@ -1,0 +1,264 @@
+//! A comparison as text, Markdown, JSON or CSV.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde_json::json;
+use std::fmt::Write;
+
+use super::super::report::escape::{markdown, plain};
+use super::super::rfc3339;
+use super::{Change, Comparison, Kind};
+use crate::console::{counted, grouped};
+use crate::envelope::Severity;
+
+/// How a comparison is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For people, as Markdown
+    Markdown,
+    /// One object
+    Json,
+    /// A row for each change
+    Csv,
+}
+
+/// What the sides are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The old one.
+    pub old: &'a str,
+    /// The new one.
+    pub new: &'a str,
+}
+
+/// Writes at most `limit` changes; with `all`, also those that chance allows.
+///
+/// # Errors
+/// Not that we know of.
+pub fn render(
+    comparison: &Comparison,
+    names: Names<'_>,
+    format: Format,
+    limit: usize,
+    all: bool,
+) -> Result<Vec<u8>> {
+    let wanted: Vec<&Change> = comparison.changes.iter().filter(|change| all || change.certain).collect();
+    let shown = &wanted[..wanted.len().min(limit)];
+    let left = wanted.len() - shown.len();
+    Ok(match format {
+        Format::Text => text(comparison, names, shown, left).into_bytes(),
+        Format::Markdown => as_markdown(comparison, names, shown, left).into_bytes(),
+        Format::Json => as_json(comparison, names, shown, left)?,
+        Format::Csv => as_csv(shown)?,
+    })
+}
+
+/// How often, in a few words: `seen 5 times`, `40 instead of 4 (10 times)`.
+fn change_in_words(change: &Change) -> String {
+    let times = |count| counted(count, "time");
+    match change.kind {
+        Kind::New => format!("{}, never before", times(change.new)),
+        Kind::Gone => format!("not once, {} before", times(change.old)),
+        Kind::More | Kind::Less => {
+            format!("{} instead of about {}", times(change.new), rounded(change.expected))
+        }
+    }
+}
+
+/// `12` or `0.4`.
+fn rounded(value: f64) -> String {
+    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+fn totals(comparison: &Comparison, names: Names<'_>) -> String {
+    let [(old, old_templates), (new, new_templates)] = comparison.sides;
+    format!(
+        "{}: {}, {}\n{}: {}, {}\n",
+        names.old,
+        counted(old, "row"),
+        counted(old_templates, "template"),
+        names.new,
+        counted(new, "row"),
+        counted(new_templates, "template")
+    )
+}
+
+fn kinds(comparison: &Comparison) -> String {
+    let count = |kind| comparison.certain().filter(|change| change.kind == kind).count();
+    format!(
+        "{} new, {} gone, {} more frequent, {} less frequent than chance allows",
+        count(Kind::New),
+        count(Kind::Gone),
+        count(Kind::More),
+        count(Kind::Less)
+    )
+}
+
+/// What chance explains, and what `--limit` leaves out.
+fn notes(comparison: &Comparison, left: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (new, gone) = (comparison.within_chance(Kind::New), comparison.within_chance(Kind::Gone));
+    if new + gone > 0 {
+        notes.push(format!(
+            "{} on the new side alone and {} on the old side alone are rare ones, as a log with as many rare \
+             templates always has; --all shows them",
+            counted(new as u64, "template"),
+            grouped(gone as u64)
+        ));
+    }
+    if left > 0 {
+        notes.push(format!("{} not shown; --limit sets how many are", counted(left as u64, "change")));
+    }
+    notes
+}
+
+fn place(change: &Change) -> String {
+    let entry = &change.entry;
+    let input = if entry.input.is_empty() { "line" } else { &entry.input };
+    format!("{input}:{}", entry.line)
+}
+
+fn text(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> String {
+    let mut text = totals(comparison, names);
+    let _ = writeln!(text, "{}", kinds(comparison));
+    let mut label = "";
+    for change in shown {
+        let entry = &change.entry;
+        if entry.label != label {
+            label = &entry.label;
+            let _ = writeln!(text, "\n{}", plain(label));
+        }
+        let severity = entry.severity.map_or(String::new(), |found| format!(" [{}]", found.as_str()));
+        let doubt = if change.certain { "" } else { " (rare)" };
+        let _ = writeln!(
+            text,
+            "  {:<5}{severity} {}{doubt}: {}\n        {}: {}",
+            change.kind.name(),
+            change_in_words(change),
+            plain(&entry.template),
+            plain(&place(change)),
+            plain(&entry.example)
+        );
+    }
+    for note in notes(comparison, left) {
+        let _ = write!(text, "\n{note}\n");
+    }
+    text
+}
+
+fn as_markdown(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> String {
+    let mut text = String::from("# What changed\n\n");
+    for line in totals(comparison, names).lines() {
+        let _ = writeln!(text, "- {}", markdown(line));
+    }
+    let _ = writeln!(text, "\n{}.", kinds(comparison));
+    let mut label = "";
+    for change in shown {
+        let entry = &change.entry;
+        if entry.label != label {
+            label = &entry.label;
+            let _ = writeln!(
+                text,
+                "\n## {}\n\n| | how often | severity | template | first line |\n| --- | --- | --- | --- | --- |",
+                markdown(label)
+            );
+        }
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {}: {} |",
+            change.kind.name(),
+            change_in_words(change),
+            entry.severity.map_or("", Severity::as_str),
+            markdown(&entry.template),
+            markdown(&place(change)),
+            markdown(&entry.example)
+        );
+    }
+    for note in notes(comparison, left) {
+        let _ = write!(text, "\n{note}.\n");
+    }
+    text
+}
+
+fn as_json(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> Result<Vec<u8>> {
+    let side = |name: &str, (rows, templates): (u64, u64)| json!({"name": name, "rows": rows, "templates": templates});
+    let changes: Vec<serde_json::Value> = shown
+        .iter()
+        .map(|change| {
+            let entry = &change.entry;
+            json!({
+                "kind": change.kind.name(),
+                "certain": change.certain,
+                "label": entry.label,
+                "severity": entry.severity.map(Severity::as_str),
+                "source": entry.source,
+                "template": entry.template,
+                "old": change.old,
+                "new": change.new,
+                "expected": change.expected,
+                "false_discovery_rate": change.rate,
+                "first": rfc3339(entry.first),
+                "last": rfc3339(entry.last),
+                "input": entry.input,
+                "line": entry.line,
+                "example": entry.example,
+            })
+        })
+        .collect();
+    let whole = json!({
+        "old": side(names.old, comparison.sides[0]),
+        "new": side(names.new, comparison.sides[1]),
+        "changes": changes,
+        "not_shown": left,
+        "within_chance": {
+            "new": comparison.within_chance(Kind::New),
+            "gone": comparison.within_chance(Kind::Gone),
+        },
+    });
+    let mut bytes = serde_json::to_vec_pretty(&whole)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn as_csv(shown: &[&Change]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "kind",
+        "label",
+        "severity",
+        "source",
+        "template",
+        "old",
+        "new",
+        "expected",
+        "false_discovery_rate",
+        "first",
+        "last",
+        "input",
+        "line",
+        "example",
+    ])?;
+    for change in shown {
+        let entry = &change.entry;
+        writer.write_record([
+            change.kind.name(),
+            &entry.label,
+            entry.severity.map_or("", Severity::as_str),
+            &entry.source,
+            &entry.template,
+            &change.old.to_string(),
+            &change.new.to_string(),
+            &format!("{:.2}", change.expected),
+            &format!("{:.6}", change.rate),
+            &rfc3339(entry.first),
+            &rfc3339(entry.last),
+            &entry.input,
+            &entry.line.to_string(),
+            &entry.example,
+        ])?;
+    }
+    Ok(writer.into_inner()?)
+}
