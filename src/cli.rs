@@ -6,6 +6,7 @@
 
 mod classify;
 mod learn;
+mod reading;
 #[cfg(feature = "serve")]
 mod serve;
 mod stages;
@@ -17,6 +18,7 @@ use crate::encoder::Backend;
 use crate::llm::OnError;
 pub use classify::{Addition, Classify, OnBadRow};
 pub use learn::{Embed, EmbedFormat, Eval, EvalStage, Model, ModelCommand, Suggest, Train};
+pub use reading::Reading;
 #[cfg(feature = "serve")]
 pub use serve::Serve;
 pub use stages::{CacheCommand, CachePlace, LlmArguments, LlmCommand, Rules, RulesCommand};

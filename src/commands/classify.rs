@@ -7,6 +7,7 @@ mod tasks;
 use anyhow::{Context, Result};
 use std::time::Instant;
 
+use super::records::delimiter_note;
 use super::setup;
 use crate::cli::Classify;
 use crate::console::tell;
@@ -26,8 +27,8 @@ use tasks::{Task, check, tasks};
 pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let start = Instant::now();
     let tasks = tasks(arguments)?;
-    check(arguments, &tasks)?;
     let config = setup::config(arguments.stages.config.as_deref())?;
+    check(arguments, &config, &tasks)?;
     let llm_config = setup::llm_config(&config, &arguments.llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?;
     let llm = match &llm_config {
@@ -39,9 +40,8 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     };
     let threads = setup::threads(&arguments.running);
     let session = Session::new(cascade, llm, Resources { threads, table_size: arguments.table_size });
-    let mut columns =
-        setup::columns(&arguments.columns, &config, arguments.label_column.as_deref(), arguments.overwrite);
-    columns.no_header = arguments.no_header;
+    let columns =
+        setup::columns(&arguments.reading, &config, arguments.label_column.as_deref(), arguments.overwrite);
     let mut rejects = match &arguments.rejects {
         Some(path) if !arguments.dry_run => Some(Rejects::create(path)?),
         _ => None,
@@ -138,9 +138,6 @@ fn tell_notes(name: &str, opened: &Opened) {
         tell(&format!("logclass: note: {name}: is UTF-16; the output is UTF-8\n"));
     }
     if let Some(delimiter) = opened.sniffed_delimiter() {
-        tell(&format!(
-            "logclass: note: {name}: its header has {:?} between columns (--delimiter says otherwise)\n",
-            char::from(delimiter)
-        ));
+        tell(&delimiter_note(name, delimiter));
     }
 }

@@ -6,6 +6,8 @@ mod eval;
 mod labelled;
 mod llm;
 mod model;
+mod overlap;
+mod records;
 mod rules;
 #[cfg(feature = "serve")]
 mod serve;

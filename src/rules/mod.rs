@@ -10,5 +10,5 @@ pub mod packs;
 mod rule;
 
 pub use check::{findings, name_of};
-pub use matcher::Rules;
+pub use matcher::{Rules, check_pattern};
 pub use rule::{Rule, Scope, Subject};

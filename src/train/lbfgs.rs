@@ -7,8 +7,11 @@
 
 use std::collections::VecDeque;
 
-/// Pairs of steps and gradient changes that are remembered.
+/// Pairs of steps and gradient changes that are remembered, and how many where each takes much memory.
 const MEMORY: usize = 10;
+const MEMORY_OF_LARGE: usize = 3;
+/// Size of a point from which on it is large.
+const LARGE: usize = 1 << 22;
 /// Sufficient decrease, and below it the curvature, of the Wolfe conditions.
 const DECREASE: f64 = 1e-4;
 const CURVATURE: f64 = 0.9;
@@ -38,7 +41,8 @@ pub fn minimise(
     let mut gradient = vec![0.0; size];
     let mut value = objective(point, &mut gradient);
     let enough = stop.gradient * largest(&gradient).max(1e-12);
-    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(MEMORY);
+    let memory = if size < LARGE { MEMORY } else { MEMORY_OF_LARGE };
+    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(memory);
     let (mut trial, mut trial_gradient) = (vec![0.0; size], vec![0.0; size]);
     for iteration in 0..stop.iterations {
         if largest(&gradient) <= enough {
@@ -80,7 +84,7 @@ pub fn minimise(
             return iteration + 1;
         }
         if curvature > 1e-14 * dot(&changed, &changed) {
-            if pairs.len() == MEMORY {
+            if pairs.len() == memory {
                 pairs.pop_front();
             }
             pairs.push_back((moved, changed, 1.0 / curvature));

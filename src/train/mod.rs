@@ -14,6 +14,7 @@ pub mod lbfgs;
 pub mod regression;
 mod select;
 mod settings;
+mod spelling;
 
 pub use dataset::{Dataset, Example};
 pub use encoded::Encoded;

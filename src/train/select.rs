@@ -18,6 +18,8 @@ pub struct HeldOut {
     pub regularisation: f64,
     /// Held-out predictions, a row per template.
     pub rows: Vec<Scored>,
+    /// The same, each with the confidence at a temperature that other folds chose: what to measure calibration on.
+    pub calibrated: Vec<Scored>,
     /// The template of each of them.
     pub tested: Vec<usize>,
     /// Whether each template was, held out, taken for one that belongs.
@@ -45,11 +47,9 @@ const STRANGERS_REJECTED: f64 = 0.99;
 /// strangers, half as many log lines are rejected as without it.
 const CONFIDENCE_WEIGHT: f32 = 0.5;
 /// Inverse strength of the familiarity's regularisation; anything from 1 to 100 was measured to do as well.
-const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: TOLERANCE };
+const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: 1e-4 };
 /// Regularisation where nothing can be held out to choose it by.
 const FALLBACK: f64 = 100.0;
-/// Fits that only compare or judge need not be followed to the end.
-const TOLERANCE: f64 = 1e-4;
 
 /// Cross-validates every regularisation and keeps the best. `folds[i]` is the fold of template `i`; `done` is told
 /// after each fit.
@@ -78,11 +78,15 @@ pub fn select(
     let severities = u32::try_from(settings.ngrams.buckets).unwrap_or(u32::MAX);
     let has_severities = dataset.templates.iter().any(|template| template.severity.is_some());
     let mut fits: Vec<Fit> = Vec::new();
+    // Weights are large where there are many labels: none are kept that no search begins from.
+    let is_warm = settings.regularisations.len() > 1;
     let mut starts: Vec<Option<Vec<f64>>> = vec![None; count];
     let penalties = settings.regularisations.iter().filter(|_| !tested.is_empty());
     for &regularisation in penalties {
-        let penalty = Penalty { regularisation, tolerance: TOLERANCE };
-        let held_out = cross_fit(dataset, features, targets, folds, penalty, severities, &mut starts, &done);
+        let penalty = Penalty { regularisation, tolerance: settings.tolerance };
+        let held_out =
+            cross_fit(dataset, features, targets, folds, penalty, severities, is_warm, &mut starts, &done);
+
         let strange = held_out.logits[templates * labels..].to_vec();
         let logits: Vec<f64> = tested
             .iter()
@@ -110,6 +114,12 @@ pub fn select(
             Scored { confidence, predicted, truth: usize::from(truth) }
         })
         .collect();
+    let parts: Vec<usize> = if count > 1 {
+        tested.iter().map(|&sample| folds[sample]).collect()
+    } else {
+        (0..tested.len()).map(|place| place % 2).collect()
+    };
+    let calibrated = cross_calibrated(&logits, &truth, &counts, labels, &parts);
     let odds = held_out_familiarity(dataset, encoded, folds, count);
     // Where nothing could be held out, no confidence is known, and belonging stands alone.
     let confidence_weight = if tested.is_empty() { 0.0 } else { CONFIDENCE_WEIGHT };
@@ -140,6 +150,7 @@ pub fn select(
         .collect();
     let rejected = strangers.iter().filter(|&&familiarity| familiarity < min_familiarity).count();
     let mut figures = figures(dataset, count, &rows, &covered, rejected, strangers.len());
+    figures.calibration_error = metrics::calibration_error(&calibrated);
     #[allow(clippy::cast_precision_loss)]
     let without = right_without_severity as f64 / rows.len().max(1) as f64;
     figures.accuracy_without_severity = has_severities.then_some(without);
@@ -150,6 +161,7 @@ pub fn select(
         tested,
         precision_reached: threshold.is_some(),
         rows,
+        calibrated,
         temperature: temperature as f32,
         min_confidence: min_confidence as f32,
         min_familiarity: min_familiarity as f32,
@@ -168,13 +180,13 @@ fn figures(
     rejected: usize,
     strangers: usize,
 ) -> CrossValidation {
-    let scores = metrics::label_scores(&metrics::confusion(rows, dataset.labels.len()));
+    let scores = metrics::label_scores(&metrics::confusion(rows), dataset.labels.len());
     CrossValidation {
         folds,
         accuracy: metrics::accuracy(rows),
         macro_f1: metrics::macro_f1(&scores),
         labels: dataset.labels.iter().cloned().zip(scores).collect(),
-        calibration_error: metrics::calibration_error(rows),
+        calibration_error: 0.0,
         coverage: covered.len() as f64 / rows.len().max(1) as f64,
         covered_accuracy: metrics::accuracy(covered),
         outliers_rejected: rejected as f64 / strangers.max(1) as f64,
@@ -190,7 +202,8 @@ struct CrossFit {
     right_without_severity: usize,
 }
 
-/// Fits the weights once for each fold, without it. `starts` holds where each search begins, and then what it found; sparse features
+/// Fits the weights once for each fold, without it. `starts` holds where each search begins, and then,
+/// where `is_warm`, what it found; sparse features
 /// from `severities` on are those of the severity.
 #[allow(clippy::too_many_arguments)] // each is a thing of its own, and the caller is one
 fn cross_fit(
@@ -200,6 +213,7 @@ fn cross_fit(
     folds: &[usize],
     penalty: Penalty,
     severities: u32,
+    is_warm: bool,
     starts: &mut [Option<Vec<f64>>],
     done: &(impl Fn() + Sync),
 ) -> CrossFit {
@@ -220,7 +234,7 @@ fn cross_fit(
             }
             features.logits_into(sample, &weights, row);
         }
-        *start = Some(weights);
+        *start = is_warm.then_some(weights);
         done();
     }
     CrossFit { logits, right_without_severity }
@@ -335,6 +349,37 @@ fn best_temperature(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize
         }
     }
     (0.5 * (low + high)).exp()
+}
+
+/// The predictions of all rows, those of each part at the temperature that suits the other parts: a temperature
+/// flatters what it was fitted to.
+fn cross_calibrated(
+    logits: &[f64],
+    truth: &[u16],
+    counts: &[f64],
+    labels: usize,
+    parts: &[usize],
+) -> Vec<Scored> {
+    let last = parts.iter().max().map_or(0, |last| last + 1);
+    let temperatures: Vec<f64> = (0..last)
+        .map(|part| {
+            let others: Vec<usize> = (0..parts.len()).filter(|&row| parts[row] != part).collect();
+            let of_others: Vec<f64> =
+                others.iter().flat_map(|&row| &logits[row * labels..(row + 1) * labels]).copied().collect();
+            let truth: Vec<u16> = others.iter().map(|&row| truth[row]).collect();
+            let counts: Vec<f64> = others.iter().map(|&row| counts[row]).collect();
+            best_temperature(&of_others, &truth, &counts, labels)
+        })
+        .collect();
+    logits
+        .chunks_exact(labels)
+        .zip(truth)
+        .zip(parts)
+        .map(|((row, &truth), &part)| {
+            let (predicted, confidence) = likeliest(row, temperatures[part]);
+            Scored { confidence, predicted, truth: usize::from(truth) }
+        })
+        .collect()
 }
 
 /// Log loss of each row of logits at a temperature, times what the row counts.
