@@ -15,6 +15,7 @@ pub mod regression;
 mod select;
 mod settings;
 mod spelling;
+mod temperature;
 
 pub use dataset::{Dataset, Example};
 pub use encoded::Encoded;

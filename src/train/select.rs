@@ -3,8 +3,9 @@
 use super::dataset::Dataset;
 use super::encoded::Encoded;
 use super::folds::{ALWAYS_TRAINED, is_held_out_outlier};
-use super::regression::{self, Features, Penalty, Targets, label_weights, log_sum_exp};
+use super::regression::{self, Features, Penalty, Targets, label_weights};
 use super::settings::Settings;
+use super::temperature::{best_temperature, cross_calibrated, likeliest, losses};
 use crate::head::{CrossValidation, log_odds};
 use crate::metrics::{self, Scored};
 
@@ -47,7 +48,7 @@ const STRANGERS_REJECTED: f64 = 0.99;
 /// strangers, half as many log lines are rejected as without it.
 const CONFIDENCE_WEIGHT: f32 = 0.5;
 /// Inverse strength of the familiarity's regularisation; anything from 1 to 100 was measured to do as well.
-const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: 1e-4 };
+const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: 1e-4, first_step: 1.0 };
 /// Regularisation where nothing can be held out to choose it by.
 const FALLBACK: f64 = 100.0;
 
@@ -69,12 +70,7 @@ pub fn select(
     let features = encoded.features();
     let prior = settings.prior.shares(dataset);
     let targets = Targets { truth: &dataset.truth, labels, prior: &prior, weights: &dataset.weights };
-    // A held-out template counts as it would in training, so that what is chosen suits the prior.
-    let of_label = label_weights(targets, &tested);
-    let counts: Vec<f64> = tested
-        .iter()
-        .map(|&sample| of_label[usize::from(dataset.truth[sample])] * f64::from(dataset.weights[sample]))
-        .collect();
+    let counts = counts(dataset, targets, &tested);
     let severities = u32::try_from(settings.ngrams.buckets).unwrap_or(u32::MAX);
     let has_severities = dataset.templates.iter().any(|template| template.severity.is_some());
     let mut fits: Vec<Fit> = Vec::new();
@@ -83,7 +79,8 @@ pub fn select(
     let mut starts: Vec<Option<Vec<f64>>> = vec![None; count];
     let penalties = settings.regularisations.iter().filter(|_| !tested.is_empty());
     for &regularisation in penalties {
-        let penalty = Penalty { regularisation, tolerance: settings.tolerance };
+        let penalty =
+            Penalty { regularisation, tolerance: settings.tolerance, first_step: settings.first_step };
         let held_out =
             cross_fit(dataset, features, targets, folds, penalty, severities, is_warm, &mut starts, &done);
 
@@ -114,11 +111,9 @@ pub fn select(
             Scored { confidence, predicted, truth: usize::from(truth) }
         })
         .collect();
-    let parts: Vec<usize> = if count > 1 {
-        tested.iter().map(|&sample| folds[sample]).collect()
-    } else {
-        (0..tested.len()).map(|place| place % 2).collect()
-    };
+    // One fold is halved.
+    let part = |(place, &sample): (usize, &usize)| if count > 1 { folds[sample] } else { place % 2 };
+    let parts: Vec<usize> = tested.iter().enumerate().map(part).collect();
     let calibrated = cross_calibrated(&logits, &truth, &counts, labels, &parts);
     let odds = held_out_familiarity(dataset, encoded, folds, count);
     // Where nothing could be held out, no confidence is known, and belonging stands alone.
@@ -168,6 +163,15 @@ pub fn select(
         confidence_weight,
         figures,
     }
+}
+
+/// What each held-out template counts: as it would in training, so that what is chosen suits the prior.
+fn counts(dataset: &Dataset, targets: Targets<'_>, tested: &[usize]) -> Vec<f64> {
+    let of_label = label_weights(targets, tested);
+    tested
+        .iter()
+        .map(|&sample| of_label[usize::from(dataset.truth[sample])] * f64::from(dataset.weights[sample]))
+        .collect()
 }
 
 /// The figures for the model file: of `rows`, those `covered` by the thresholds, and `rejected` of so many `strangers`.
@@ -329,79 +333,6 @@ fn held_out_familiarity(dataset: &Dataset, encoded: &Encoded, folds: &[usize], c
         }
     }
     odds
-}
-
-/// The temperature with the least log loss, by golden-section search over its logarithm. That logarithm has a normal prior around
-/// 0, which many templates outweigh: a few that are all predicted right would otherwise ask for certainty.
-fn best_temperature(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize) -> f64 {
-    let loss = |temperature: f64| {
-        losses(logits, truth, counts, labels, temperature).iter().sum::<f64>()
-            + 0.5 * temperature.ln().powi(2)
-    };
-    let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
-    let (mut low, mut high) = (0.05_f64.ln(), 20.0_f64.ln());
-    while high - low > 1e-4 {
-        let (left, right) = (high - ratio * (high - low), low + ratio * (high - low));
-        if loss(left.exp()) < loss(right.exp()) {
-            high = right;
-        } else {
-            low = left;
-        }
-    }
-    (0.5 * (low + high)).exp()
-}
-
-/// The predictions of all rows, those of each part at the temperature that suits the other parts: a temperature
-/// flatters what it was fitted to.
-fn cross_calibrated(
-    logits: &[f64],
-    truth: &[u16],
-    counts: &[f64],
-    labels: usize,
-    parts: &[usize],
-) -> Vec<Scored> {
-    let last = parts.iter().max().map_or(0, |last| last + 1);
-    let temperatures: Vec<f64> = (0..last)
-        .map(|part| {
-            let others: Vec<usize> = (0..parts.len()).filter(|&row| parts[row] != part).collect();
-            let of_others: Vec<f64> =
-                others.iter().flat_map(|&row| &logits[row * labels..(row + 1) * labels]).copied().collect();
-            let truth: Vec<u16> = others.iter().map(|&row| truth[row]).collect();
-            let counts: Vec<f64> = others.iter().map(|&row| counts[row]).collect();
-            best_temperature(&of_others, &truth, &counts, labels)
-        })
-        .collect();
-    logits
-        .chunks_exact(labels)
-        .zip(truth)
-        .zip(parts)
-        .map(|((row, &truth), &part)| {
-            let (predicted, confidence) = likeliest(row, temperatures[part]);
-            Scored { confidence, predicted, truth: usize::from(truth) }
-        })
-        .collect()
-}
-
-/// Log loss of each row of logits at a temperature, times what the row counts.
-fn losses(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize, temperature: f64) -> Vec<f64> {
-    let rows = logits.chunks_exact(labels).zip(truth).zip(counts);
-    rows.map(|((row, &answer), count)| {
-        let scaled: Vec<f64> = row.iter().map(|logit| logit / temperature).collect();
-        count * (log_sum_exp(&scaled) - scaled[usize::from(answer)])
-    })
-    .collect()
-}
-
-/// The likeliest label and its probability at a temperature.
-fn likeliest(logits: &[f64], temperature: f64) -> (usize, f64) {
-    let probabilities = softmax(logits, temperature).into_iter().enumerate();
-    probabilities.max_by(|a, b| a.1.total_cmp(&b.1)).expect("a model has labels")
-}
-
-fn softmax(logits: &[f64], temperature: f64) -> Vec<f64> {
-    let scaled: Vec<f64> = logits.iter().map(|logit| logit / temperature).collect();
-    let total = log_sum_exp(&scaled);
-    scaled.into_iter().map(|logit| (logit - total).exp()).collect()
 }
 
 /// The value that `share` of `values` lie below.

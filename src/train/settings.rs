@@ -25,6 +25,8 @@ pub struct Settings {
     pub tolerance: f64,
     /// The same for the fit of the model.
     pub final_tolerance: f64,
+    /// What the first step of a fit is multiplied by: the gradient of a label shrinks with their number.
+    pub first_step: f64,
 }
 
 impl Default for Settings {
@@ -39,6 +41,7 @@ impl Default for Settings {
             regularisations: vec![1.0, 10.0, 100.0],
             tolerance: 1e-4,
             final_tolerance: 1e-5,
+            first_step: 1.0,
         }
     }
 }
@@ -55,7 +58,16 @@ impl Settings {
         if labels <= MANY_LABELS {
             return self;
         }
-        Self { folds: 2, regularisations: vec![10.0], tolerance: 1e-2, final_tolerance: 1e-2, ..self }
+        #[allow(clippy::cast_precision_loss)] // fewer than 65,536
+        let first_step = labels as f64;
+        Self {
+            folds: 2,
+            regularisations: vec![10.0],
+            tolerance: 1e-2,
+            final_tolerance: 1e-2,
+            first_step,
+            ..self
+        }
     }
 }
 
