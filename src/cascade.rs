@@ -4,7 +4,7 @@
 //! says which of them serve it. It holds no state of a run: remembering templates is the pipeline's work.
 
 use anyhow::Result;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::{Config, Route, RouteStage};
@@ -73,6 +73,16 @@ impl Cascade {
         has_llm: bool,
     ) -> Result<Self> {
         head.check_encoder(&encoder.identity()?)?;
+        let rule_labels = rules.iter().map(|rule| &rule.label);
+        let distinct: HashSet<&String> =
+            head.info.labels.iter().chain(rule_labels).chain(config.labels.keys()).collect();
+        if distinct.len() >= Labels::MOST {
+            return Err(usage(format!(
+                "{} labels of model, rules and configuration are more than a run can hold ({})",
+                distinct.len(),
+                Labels::MOST - 1
+            )));
+        }
         let mut labels = Labels::new();
         let head_labels = head.info.labels.iter().map(|name| labels.intern(name)).collect();
         let rule_labels = rules.iter().map(|rule| labels.intern(&rule.label)).collect();
@@ -90,7 +100,7 @@ impl Cascade {
             routes.insert(route.source.clone().into_bytes(), path_of(route, has_llm)?);
         }
         let min_confidence = min_confidence.or(config.min_confidence).unwrap_or(head.info.min_confidence);
-        let rules = Arc::new(Rules::new(rules)?);
+        let rules = Arc::new(Rules::new(rules).map_err(|error| usage(format!("{error:#}")))?);
         Ok(Self {
             labels,
             rules,

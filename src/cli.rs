@@ -8,6 +8,7 @@ mod classify;
 mod history;
 mod learn;
 mod parse;
+mod reading;
 #[cfg(feature = "serve")]
 mod serve;
 mod stages;
@@ -18,9 +19,10 @@ use std::path::PathBuf;
 use crate::encoder::Backend;
 use crate::llm::OnError;
 pub use classify::{Addition, Classify, OnBadRow};
-pub use history::{Diff, History, HistoryCommand, Reading, Report, ReportFormat, Watch};
+pub use history::{Diff, History, HistoryCommand, Report, ReportFormat, Sides, Watch};
 pub use learn::{Embed, EmbedFormat, Eval, EvalStage, Model, ModelCommand, Suggest, Train};
 pub use parse::{Refusal, parse};
+pub use reading::Reading;
 #[cfg(feature = "serve")]
 pub use serve::Serve;
 pub use stages::{CacheCommand, CachePlace, LlmArguments, LlmCommand, Rules, RulesCommand};

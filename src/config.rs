@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::UsageError;
+use crate::label::canonical;
 use crate::llm::LlmConfig;
 pub use crate::position::line_and_column;
-use crate::rules::{Rule, Scope};
+use crate::rules::{self, Rule, Scope};
 
 /// A configuration file's content, checked.
 #[derive(Debug, Clone, Deserialize, Default)]
@@ -147,13 +148,15 @@ impl Config {
             let raw = raw.into_inner();
             let name = raw.name.unwrap_or_else(|| format!("rule {}", index + 1));
             for (key, value) in [("label", &raw.label), ("pattern", &raw.pattern)] {
-                if value.is_empty() {
+                if value.trim().is_empty() {
                     return Err(anyhow!("line {line}: rule {name:?}: {key} is empty"));
                 }
             }
+            rules::check_pattern(&raw.pattern)
+                .map_err(|error| anyhow!("line {line}: rule {name:?}: {error}"))?;
             config.rules.push(Rule {
                 name,
-                label: raw.label,
+                label: canonical(&raw.label).to_owned(),
                 pattern: raw.pattern,
                 scope: raw.source.map_or(Scope::Any, Scope::Source),
                 line,

@@ -1,7 +1,7 @@
 //! The report of an evaluation: for people as text, for machines as JSON, for slides as SVG.
 
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::metrics::{self, Coverage, LabelScore, ReliabilityBin, Scored};
@@ -18,6 +18,22 @@ pub struct Mistake {
     /// How sure the prediction was.
     pub confidence: f64,
 }
+
+/// A label that was predicted for another one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Confused {
+    /// The label that is right.
+    pub truth: String,
+    /// The label predicted.
+    pub predicted: String,
+    /// How often.
+    pub count: usize,
+}
+
+/// Labels beyond which a matrix is neither drawn nor written: it would grow with their square.
+const MOST_DRAWN: usize = 200;
+/// Confusions that are listed instead.
+const LARGEST: usize = 20;
 
 /// Everything an evaluation found.
 #[derive(Debug, Clone, Serialize)]
@@ -38,8 +54,11 @@ pub struct Evaluation {
     pub labels: BTreeMap<String, LabelScore>,
     /// Names of the confusion matrix's rows and columns.
     pub confusion_labels: Vec<String>,
-    /// `[truth][predicted]`.
+    /// `[truth][predicted]`; empty where there are too many labels for a matrix.
     pub confusion: Vec<Vec<usize>>,
+    /// The confusions that occur most, where there are too many labels for a matrix.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub largest_confusions: Vec<Confused>,
     /// Accuracy of the model's own choice at several thresholds.
     pub coverage: Vec<Coverage>,
     /// Reliability curve of the model's own choice.
@@ -60,13 +79,25 @@ impl Evaluation {
         mistakes: Vec<Mistake>,
         unclassified: usize,
     ) -> Self {
-        let matrix = metrics::confusion(given, names.len());
-        let scores = metrics::label_scores(&matrix);
-        let used: Vec<usize> = (0..names.len())
-            .filter(|&label| {
-                matrix[label].iter().sum::<usize>() > 0 || matrix.iter().any(|row| row[label] > 0)
-            })
-            .collect();
+        let confusion = metrics::confusion(given);
+        let scores = metrics::label_scores(&confusion, names.len());
+        let used: BTreeSet<usize> = confusion.keys().flat_map(|&(truth, label)| [truth, label]).collect();
+        let (mut matrix, mut largest) = (Vec::new(), Vec::new());
+        let drawn: Vec<usize> = if used.len() > MOST_DRAWN {
+            let mut wrong: Vec<_> = confusion.iter().filter(|((truth, label), _)| truth != label).collect();
+            wrong.sort_by_key(|&(pair, &count)| (std::cmp::Reverse(count), pair));
+            largest.extend(wrong.into_iter().take(LARGEST).map(|(&(truth, label), &count)| Confused {
+                truth: names[truth].clone(),
+                predicted: names[label].clone(),
+                count,
+            }));
+            Vec::new()
+        } else {
+            let count = |row, column| confusion.get(&(row, column)).copied().unwrap_or(0);
+            let row = |&row: &usize| used.iter().map(|&column| count(row, column)).collect();
+            matrix.extend(used.iter().map(row));
+            used.iter().copied().collect()
+        };
         #[allow(clippy::cast_precision_loss)]
         let share = unclassified as f64 / given.len().max(1) as f64;
         Self {
@@ -77,11 +108,9 @@ impl Evaluation {
             unclassified: share,
             calibration_error: metrics::calibration_error(chosen),
             labels: used.iter().map(|&label| (names[label].clone(), scores[label])).collect(),
-            confusion_labels: used.iter().map(|&label| names[label].clone()).collect(),
-            confusion: used
-                .iter()
-                .map(|&row| used.iter().map(|&column| matrix[row][column]).collect())
-                .collect(),
+            confusion_labels: drawn.iter().map(|&label| names[label].clone()).collect(),
+            confusion: matrix,
+            largest_confusions: largest,
             coverage: metrics::coverage(chosen, &THRESHOLDS),
             reliability: metrics::reliability(chosen),
             mistakes,
@@ -126,6 +155,15 @@ impl Evaluation {
 
     fn write_confusion(&self, text: &mut String) {
         const MOST: usize = 20;
+        if !self.largest_confusions.is_empty() {
+            let _ = writeln!(text, "\nlargest confusions (truth -> predicted)");
+        }
+        for Confused { truth, predicted, count } in &self.largest_confusions {
+            let _ = writeln!(text, "  {count:7}  {truth} -> {predicted}");
+        }
+        if self.confusion.is_empty() {
+            return;
+        }
         if self.confusion.len() > MOST {
             let _ = writeln!(
                 text,
@@ -196,6 +234,9 @@ impl Evaluation {
                     );
                 }
             }
+        }
+        if self.confusion.is_empty() {
+            let _ = writeln!(svg, "<text x=\"{left}\" y=\"{top}\">too many labels to draw</text>");
         }
         self.draw_reliability(&mut svg, left + size + 80.0, top);
         svg.push_str("</svg>\n");

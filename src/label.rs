@@ -5,6 +5,12 @@ use std::collections::HashMap;
 /// The label of a record that no stage answered with enough confidence.
 pub const UNCLASSIFIED: &str = "Unclassified";
 
+/// A label as it is meant: without white space around it, and [`UNCLASSIFIED`] in whatever case.
+pub fn canonical(label: &str) -> &str {
+    let label = label.trim();
+    if label.eq_ignore_ascii_case(UNCLASSIFIED) { UNCLASSIFIED } else { label }
+}
+
 /// Index of a label in [`Labels`].
 pub type LabelId = u16;
 
@@ -50,6 +56,9 @@ impl Labels {
     /// The id of [`UNCLASSIFIED`].
     pub const UNCLASSIFIED: LabelId = 0;
 
+    /// Labels that a set can hold.
+    pub const MOST: usize = 1 << 16;
+
     /// A set that holds [`UNCLASSIFIED`] alone.
     pub fn new() -> Self {
         let mut labels = Self { names: Vec::new(), ids: HashMap::new() };
@@ -60,12 +69,12 @@ impl Labels {
     /// The id of `name`, added if it is new.
     ///
     /// # Panics
-    /// When there are more than 65,535 labels; configuration and model files are checked against that limit.
+    /// When there are more than [`Labels::MOST`]: whoever adds labels checks their number first.
     pub fn intern(&mut self, name: &str) -> LabelId {
         if let Some(&id) = self.ids.get(name) {
             return id;
         }
-        let id = LabelId::try_from(self.names.len()).expect("label counts are checked when files are read");
+        let id = LabelId::try_from(self.names.len()).expect("the number of labels is checked before");
         self.names.push(name.to_owned());
         self.ids.insert(name.to_owned(), id);
         id

@@ -1,6 +1,7 @@
 //! How good predictions are: precision, recall and F1, confusion, calibration, coverage.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One prediction with its truth; labels are indices.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,28 +70,36 @@ pub fn accuracy(rows: &[Scored]) -> f64 {
     ratio(rows.iter().filter(|row| row.is_right()).count(), rows.len())
 }
 
-/// `confusion[truth][predicted]`, for this many labels.
-pub fn confusion(rows: &[Scored], labels: usize) -> Vec<Vec<usize>> {
-    let mut matrix = vec![vec![0; labels]; labels];
+/// How often each truth was predicted as each label: `(truth, predicted)` with its count, for those that occur.
+/// A full matrix would grow with the square of the labels.
+pub type Confusion = BTreeMap<(usize, usize), usize>;
+
+/// The confusion of some predictions.
+pub fn confusion(rows: &[Scored]) -> Confusion {
+    let mut counts = Confusion::new();
     for row in rows {
-        matrix[row.truth][row.predicted] += 1;
+        *counts.entry((row.truth, row.predicted)).or_default() += 1;
     }
-    matrix
+    counts
 }
 
-/// Figures per label, from a confusion matrix.
-pub fn label_scores(confusion: &[Vec<usize>]) -> Vec<LabelScore> {
-    (0..confusion.len())
-        .map(|label| {
-            let right = confusion[label][label];
-            let support = confusion[label].iter().sum();
-            let predicted: usize = confusion.iter().map(|row| row[label]).sum();
-            LabelScore {
-                precision: ratio(right, predicted),
-                recall: ratio(right, support),
-                f1: ratio(2 * right, predicted + support),
-                support,
-            }
+/// Figures per label, for this many labels.
+pub fn label_scores(confusion: &Confusion, labels: usize) -> Vec<LabelScore> {
+    let mut counts = vec![(0, 0, 0); labels];
+    for (&(truth, label), &count) in confusion {
+        counts[truth].1 += count;
+        counts[label].2 += count;
+        if truth == label {
+            counts[truth].0 += count;
+        }
+    }
+    counts
+        .into_iter()
+        .map(|(right, support, predicted)| LabelScore {
+            precision: ratio(right, predicted),
+            recall: ratio(right, support),
+            f1: ratio(2 * right, predicted + support),
+            support,
         })
         .collect()
 }
@@ -155,7 +164,9 @@ pub fn threshold_for(rows: &[Scored], precision: f64) -> Option<f64> {
     let (mut right, mut threshold) = (0, None);
     for (index, row) in sorted.iter().enumerate() {
         right += usize::from(row.is_right());
-        if right as f64 >= precision * (index + 1) as f64 {
+        // Predictions of one confidence are on the same side of any threshold.
+        let last_of_ties = sorted.get(index + 1).is_none_or(|next| next.confidence < row.confidence);
+        if last_of_ties && right as f64 >= precision * (index + 1) as f64 {
             threshold = Some(row.confidence);
         }
     }
@@ -174,9 +185,9 @@ mod tests {
 
     #[test]
     fn figures_are_those_worked_out_by_hand() {
-        let matrix = confusion(&rows(), 2);
-        assert_eq!(matrix, [[1, 0], [1, 2]]);
-        let scores = label_scores(&matrix);
+        let confusion = confusion(&rows());
+        assert_eq!(confusion, Confusion::from([((0, 0), 1), ((1, 0), 1), ((1, 1), 2)]));
+        let scores = label_scores(&confusion, 2);
         assert!((scores[0].precision - 0.5).abs() < 1e-12 && (scores[0].recall - 1.0).abs() < 1e-12);
         assert!((scores[1].f1 - 0.8).abs() < 1e-12);
         assert!((macro_f1(&scores) - f64::midpoint(2.0 / 3.0, 0.8)).abs() < 1e-12);
@@ -187,11 +198,9 @@ mod tests {
 
     #[test]
     fn a_label_that_never_occurs_does_not_count() {
-        let matrix = confusion(&rows(), 3);
-        assert!(
-            (macro_f1(&label_scores(&matrix)) - macro_f1(&label_scores(&confusion(&rows(), 2)))).abs()
-                < 1e-12
-        );
+        let confusion = confusion(&rows());
+        let [three, two] = [3, 2].map(|labels| macro_f1(&label_scores(&confusion, labels)));
+        assert!((three - two).abs() < 1e-12);
     }
 
     #[test]
@@ -199,5 +208,13 @@ mod tests {
         assert_eq!(threshold_for(&rows(), 1.0), Some(0.9));
         assert_eq!(threshold_for(&rows(), 0.75), Some(0.6));
         assert_eq!(threshold_for(&rows()[1..2], 0.5), None);
+    }
+
+    #[test]
+    fn predictions_of_one_confidence_are_above_a_threshold_or_below_it_together() {
+        let tied: Vec<Scored> =
+            [0, 1, 1].map(|truth| Scored { confidence: 0.8, predicted: 0, truth }).to_vec();
+        assert_eq!(threshold_for(&tied, 0.9), None);
+        assert_eq!(threshold_for(&tied, 0.3), Some(0.8));
     }
 }

@@ -3,8 +3,7 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-use super::{Columns, LlmFlags, Running, Stages, Watch, probability, record_bytes};
-use crate::input::Multiline;
+use super::{LlmFlags, Reading, Running, Stages, Watch, probability};
 use crate::session::{Format, OutputFormat};
 
 /// `classify`.
@@ -40,10 +39,6 @@ pub struct Classify {
     /// Output format for text input [default: by the output's file name, else csv]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
     pub output_format: Option<OutputFormat>,
-    /// How lines of text become records: `auto` joins stack traces and the like to the line above,
-    /// `off` makes every line a record, a regex matches the first line of a record
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = multiline, help_heading = "Input and output")]
-    pub multiline: Multiline,
     /// Write each record as it arrives, for an input that does not end
     #[arg(long, help_heading = "Input and output")]
     pub follow: bool,
@@ -66,18 +61,15 @@ pub struct Classify {
     /// The stages.
     #[command(flatten)]
     pub stages: Stages,
-    /// The columns.
+    /// How the input is read.
     #[command(flatten)]
-    pub columns: Columns,
+    pub reading: Reading,
     /// Name of the column to add [default: target_label]
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     pub label_column: Option<String>,
     /// Overwrite the label column if it exists already
     #[arg(long, help_heading = "Columns")]
     pub overwrite: bool,
-    /// The first line is a record, not a header: name columns by number, from 1
-    #[arg(long, help_heading = "Columns")]
-    pub no_header: bool,
     /// Also add the columns label_stage, label_confidence and label_reason
     #[arg(long)]
     pub explain: bool,
@@ -103,12 +95,6 @@ pub struct Classify {
     /// Minimum number of templates to remember; bounds the memory of a run
     #[arg(long, value_name = "N", default_value_t = 200_000, help_heading = "Limits")]
     pub table_size: usize,
-    /// Maximum length of a record, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, value_parser = record_bytes, help_heading = "Limits")]
-    pub max_record_bytes: usize,
-    /// Maximum size of a compressed input after decompression, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 40, help_heading = "Limits")]
-    pub max_decompressed_bytes: u64,
     /// How it runs.
     #[command(flatten)]
     pub running: Running,
@@ -131,15 +117,4 @@ pub enum OnBadRow {
     Fail,
     /// Write it to --rejects and continue
     Skip,
-}
-
-pub(super) fn multiline(text: &str) -> Result<Multiline, String> {
-    match text {
-        "auto" => Ok(Multiline::Auto),
-        "off" => Ok(Multiline::Off),
-        pattern => regex::bytes::Regex::new(pattern).map(Multiline::Starts).map_err(|error| {
-            let error = error.to_string();
-            error.lines().last().unwrap_or_default().to_owned()
-        }),
-    }
 }

@@ -3,12 +3,10 @@
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-use super::classify::multiline;
-use super::{Columns, Running, Stages};
+use super::{Reading, Running, Stages};
 use crate::history::ExportFormat;
 use crate::history::alert::Condition;
 use crate::history::diff::Format as DiffFormat;
-use crate::input::Multiline;
 use crate::session::Format;
 
 /// What a run of `classify` remembers, and what it warns of.
@@ -41,19 +39,16 @@ pub struct Watch {
 
 /// How `diff` and `report` read what they compare.
 #[derive(Debug, Args)]
-pub struct Reading {
+pub struct Sides {
     /// Format of the logs [default: by the file's name, else csv]
     #[arg(long = "input-format", value_enum, value_name = "FORMAT", help_heading = "Input")]
     pub input_format: Option<Format>,
-    /// How lines of text become records: `auto`, `off`, or a regex for the first line of a record
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = multiline, help_heading = "Input")]
-    pub multiline: Multiline,
+    /// How records are read.
+    #[command(flatten)]
+    pub records: Reading,
     /// The stages.
     #[command(flatten)]
     pub stages: Stages,
-    /// The columns.
-    #[command(flatten)]
-    pub columns: Columns,
     /// Column with the label; an input that has it is not classified again [default: target_label]
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     pub label_column: Option<String>,
@@ -107,7 +102,7 @@ pub struct Diff {
     pub fail_on: Vec<Condition>,
     /// How the sides are read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub reading: Sides,
 }
 
 /// How a report is written.
@@ -142,7 +137,7 @@ pub struct Report {
     pub title: Option<String>,
     /// How the input is read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub reading: Sides,
 }
 
 /// `history`.

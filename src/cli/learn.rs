@@ -4,8 +4,9 @@
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-use super::{Columns, Running, Stages, probability};
+use super::{Reading, Running, Stages, probability};
 use crate::encoder::Backend;
+use crate::session::Format;
 use crate::train::Prior;
 
 /// `train`.
@@ -17,18 +18,24 @@ Examples:
   logclass train logs/ --prior 'System Notification=0.6' -o mine.safetensors
   logclass train logs/ --fine-tune-encoder encoder/ -o mine.safetensors")]
 pub struct Train {
-    /// CSV files with a message and a label column, or folders of them
+    /// CSV or NDJSON files with a message and a label column, or folders of CSV files
     #[arg(required = true, value_name = "LABELLED")]
     pub inputs: Vec<PathBuf>,
     /// Model file to write
     #[arg(short, long, value_name = "MODEL")]
     pub output: PathBuf,
-    /// Column with the label
-    #[arg(long, value_name = "NAME", default_value = "target_label")]
-    pub label_column: String,
-    /// Column with the message
-    #[arg(long, value_name = "NAME", default_value = "log_message")]
-    pub message_column: String,
+    /// Configuration file, of which [columns] is used
+    #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Format of the inputs [default: by their file names, else csv]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+    pub format: Option<Format>,
+    /// Column with the label [default: target_label]
+    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    pub label_column: Option<String>,
+    /// How the inputs are read.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Sentence encoder: a folder, or hf:ORG/NAME[@REVISION] [default: the bundled one]
     #[arg(long, value_name = "ENCODER")]
     pub encoder: Option<String>,
@@ -78,12 +85,15 @@ Examples:
   logclass eval labelled.csv --model mine.safetensors --plot quality.svg
   logclass eval labelled.csv --cv 5 --group-column source")]
 pub struct Eval {
-    /// CSV with source, message and label columns
+    /// CSV or NDJSON with message and label columns, and one of sources where rules need it; - is standard input
     #[arg(value_name = "LABELLED")]
     pub input: PathBuf,
-    /// Column with the correct label
-    #[arg(long, value_name = "NAME", default_value = "target_label", help_heading = "Columns")]
-    pub label_column: String,
+    /// Format of the input [default: by its file name, else csv]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+    pub format: Option<Format>,
+    /// Column with the correct label [default: target_label]
+    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    pub label_column: Option<String>,
     /// Evaluate training itself: train on some of the rows and predict the others, with no template on both
     /// sides
     #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
@@ -116,9 +126,9 @@ pub struct Eval {
     /// The stages.
     #[command(flatten)]
     pub stages: Stages,
-    /// The columns.
+    /// How the input is read.
     #[command(flatten)]
-    pub columns: Columns,
+    pub reading: Reading,
     /// How it runs.
     #[command(flatten)]
     pub running: Running,
@@ -139,20 +149,23 @@ pub enum EvalStage {
 #[command(after_help = "\
 The output has an empty label column: fill it in, then train on the file, with what you labelled before.")]
 pub struct Suggest {
-    /// CSV with the columns source and log_message, labelled or not; - is standard input
+    /// CSV with the columns source and log_message, labelled or not, NDJSON or text; - is standard input
     pub input: Option<PathBuf>,
     /// File to write; - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Format of the input [default: by its file name, else csv]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+    pub format: Option<Format>,
     /// Number of templates to suggest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub count: usize,
     /// The stages.
     #[command(flatten)]
     pub stages: Stages,
-    /// The columns.
+    /// How the input is read.
     #[command(flatten)]
-    pub columns: Columns,
+    pub reading: Reading,
     /// How it runs.
     #[command(flatten)]
     pub running: Running,
@@ -161,7 +174,7 @@ pub struct Suggest {
 /// `embed`.
 #[derive(Debug, Args)]
 pub struct Embed {
-    /// CSV with a message column; - is standard input
+    /// CSV with a message column, NDJSON or text; - is standard input
     pub input: Option<PathBuf>,
     /// File to write; - is standard output
     #[arg(short, long, value_name = "FILE")]
@@ -169,6 +182,12 @@ pub struct Embed {
     /// Output format [default: by the output's file name, else ndjson]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<EmbedFormat>,
+    /// Format of the input [default: by its file name, else csv]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+    pub input_format: Option<Format>,
+    /// Configuration file, of which [columns] is used
+    #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Embed the messages as they are, without masking numbers and identifiers
     #[arg(long)]
     pub raw: bool,
@@ -178,9 +197,9 @@ pub struct Embed {
     /// What computes the embeddings
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t)]
     pub backend: Backend,
-    /// The columns.
+    /// How the input is read.
     #[command(flatten)]
-    pub columns: Columns,
+    pub reading: Reading,
     /// How it runs.
     #[command(flatten)]
     pub running: Running,

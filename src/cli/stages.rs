@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-use super::{Columns, Stages};
+use super::{Reading, Stages};
+use crate::session::Format;
 
 /// `rules`.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub enum RulesCommand {
     },
     /// Show which rule matches which row, and which rows are left
     Test {
-        /// CSV with the columns source and log_message; - is standard input
+        /// CSV with the columns source and log_message, NDJSON or text; - is standard input
         input: Option<PathBuf>,
         /// Configuration file [default: the bundled rules]
         #[arg(long, value_name = "FILE", env = "LOGCLASS_CONFIG")]
@@ -40,9 +41,12 @@ pub enum RulesCommand {
         /// Rule packs to use: names from `logclass rules list`, or files [default: all bundled ones]
         #[arg(long, value_name = "FILE_OR_NAME", value_delimiter = ',')]
         rules: Vec<String>,
-        /// The columns.
+        /// Format of the input [default: by its file name, else csv]
+        #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
+        format: Option<Format>,
+        /// How the input is read.
         #[command(flatten)]
-        columns: Columns,
+        reading: Box<Reading>,
         /// Number of rows to show for each rule, and of those that are left
         #[arg(long, value_name = "N", default_value_t = 3)]
         examples: usize,

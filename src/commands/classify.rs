@@ -9,6 +9,7 @@ mod watch;
 use anyhow::{Context, Result};
 use std::time::Instant;
 
+use super::records::delimiter_note;
 use super::setup;
 use crate::cli::Classify;
 use crate::console::tell;
@@ -31,8 +32,8 @@ use watch::{Watching, check_labels};
 pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let start = Instant::now();
     let tasks = tasks(arguments)?;
-    check(arguments, &tasks)?;
     let config = setup::config(arguments.stages.config.as_deref())?;
+    check(arguments, &config, &tasks)?;
     let llm_config = setup::llm_config(&config, &arguments.llm);
     let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?;
     let llm = match &llm_config {
@@ -45,8 +46,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let threads = setup::threads(&arguments.running);
     let session = Session::new(cascade, llm, Resources { threads, table_size: arguments.table_size });
     let mut columns =
-        setup::columns(&arguments.columns, &config, arguments.label_column.as_deref(), arguments.overwrite);
-    columns.no_header = arguments.no_header;
+        setup::columns(&arguments.reading, &config, arguments.label_column.as_deref(), arguments.overwrite);
     columns.time.clone_from(&arguments.watch.time_column);
     check_labels(arguments, session.cascade().labels())?;
     let mut watching = Watching::begin(arguments)?;
@@ -165,9 +165,6 @@ fn tell_notes(name: &str, opened: &Opened) {
         tell(&format!("logclass: note: {name}: is UTF-16; the output is UTF-8\n"));
     }
     if let Some(delimiter) = opened.sniffed_delimiter() {
-        tell(&format!(
-            "logclass: note: {name}: its header has {:?} between columns (--delimiter says otherwise)\n",
-            char::from(delimiter)
-        ));
+        tell(&delimiter_note(name, delimiter));
     }
 }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use std::collections::HashSet;
 
-use super::reading::Reader;
+use super::overlap::Files;
+use super::side::Reader;
 use crate::cli::Diff;
 use crate::console::tell;
 use crate::error::{ExitStatus, usage};
@@ -17,6 +18,12 @@ pub fn run(arguments: &Diff) -> Result<ExitStatus> {
     if arguments.old == arguments.new && arguments.old.as_os_str() == "-" {
         return Err(usage("only one side can be standard input"));
     }
+    Files::default()
+        .stages(&arguments.reading.stages)
+        .input(Some(&arguments.old))
+        .input(Some(&arguments.new))
+        .writes(arguments.output.as_deref())
+        .check()?;
     let reader = Reader::new(&arguments.reading, true)?;
     let old = reader.read(&arguments.old)?;
     let new = reader.read(&arguments.new)?;

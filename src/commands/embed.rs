@@ -1,28 +1,38 @@
 //! `logclass embed`: the vectors themselves, for whatever else they are good for.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rayon::prelude::*;
 use std::fmt::Write;
 use std::path::Path;
 
+use super::overlap::Files;
+use super::records::Records;
 use super::setup;
 use crate::cli::{Embed, EmbedFormat};
-use crate::config::Config;
+use crate::console::tell;
 use crate::encoder::{Encoder, parse_source};
 use crate::error::ExitStatus;
-use crate::input::open::{Source, open_csv};
-use crate::input::{Chunk, Limits};
-use crate::output::Output;
+use crate::input::Chunk;
+use crate::output::{Output, is_stdout};
+use crate::session::extension;
 use crate::template::Template;
 
 /// Runs the command.
 pub fn run(arguments: &Embed) -> Result<ExitStatus> {
-    let source = Source::new(arguments.input.as_deref());
-    let (bytes, _) = source.open()?;
-    let mut names = setup::columns(&arguments.columns, &Config::default(), None, true);
+    Files::default()
+        .input(arguments.input.as_deref())
+        .reads(arguments.config.as_deref(), "configuration")
+        .encoder(arguments.encoder.as_deref())
+        .writes(arguments.output.as_deref())
+        .check()?;
+    let config = setup::config(arguments.config.as_deref())?;
+    let mut names = setup::columns(&arguments.reading, &config, None, true);
     names.source = None;
-    let delimiter = setup::delimiter(&arguments.columns, arguments.input.as_deref());
-    let mut csv = open_csv(bytes, delimiter, &names, Limits::default()).with_context(|| source.name())?;
+    let input = arguments.input.as_deref();
+    let mut records = Records::open(input, arguments.input_format, &arguments.reading, names)?;
+    if !arguments.running.quiet {
+        records.tell_delimiter();
+    }
     let encoder = Encoder::load(&parse_source(arguments.encoder.as_deref())?, arguments.backend)?;
     let format = arguments.format.unwrap_or_else(|| by_name(arguments.output.as_deref()));
     let mut output = Output::create(arguments.output.as_deref())?;
@@ -33,7 +43,7 @@ pub fn run(arguments: &Embed) -> Result<ExitStatus> {
     }
     let mut array = Vec::new();
     let mut rows = 0;
-    while let Some(chunk) = csv.reader.next_chunk().with_context(|| source.name())? {
+    while let Some(chunk) = records.next_chunk()? {
         rows += chunk.records.len();
         for vectors in pool.install(|| encode(&chunk, &encoder, arguments.raw))? {
             match format {
@@ -73,11 +83,24 @@ fn encode(chunk: &Chunk, encoder: &Encoder, raw: bool) -> Result<Vec<Vec<f32>>> 
         .collect()
 }
 
+/// The format that the output's name stands for, whatever its case and compression. A name that stands for none
+/// is told, unless nothing is kept under it.
 fn by_name(path: Option<&Path>) -> EmbedFormat {
-    match path.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+    let Some(path) = path.filter(|path| !is_stdout(path)) else { return EmbedFormat::Ndjson };
+    match extension(path).as_deref() {
         Some("npy") => EmbedFormat::Npy,
         Some("csv") => EmbedFormat::Csv,
-        _ => EmbedFormat::Ndjson,
+        Some("ndjson" | "jsonl") => EmbedFormat::Ndjson,
+        _ => {
+            if path.metadata().map_or(true, |found| found.is_file()) {
+                tell(&format!(
+                    "logclass: warning: {}: is written as NDJSON: expected a name in .ndjson, .csv or .npy, or \
+                     --format\n",
+                    path.display()
+                ));
+            }
+            EmbedFormat::Ndjson
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! `logclass eval`: how good the labels are, on rows whose labels are known.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-use super::labelled::{self, LabelledColumns, LabelledRow};
+use super::labelled::{Labelled, LabelledRow};
+use super::overlap::Files;
 use super::setup;
 use crate::cascade::Cascade;
 use crate::cli::{Eval, EvalStage};
@@ -24,16 +25,22 @@ const MISTAKES: usize = 10;
 
 /// Runs the command.
 pub fn run(arguments: &Eval) -> Result<ExitStatus> {
+    Files::default()
+        .input(Some(&arguments.input))
+        .stages(&arguments.stages)
+        .writes(arguments.json.as_deref())
+        .writes(arguments.plot.as_deref())
+        .check()?;
     let config = setup::config(arguments.stages.config.as_deref())?;
-    let names = setup::columns(&arguments.columns, &config, Some(&arguments.label_column), true);
-    let bytes = std::fs::read(&arguments.input).with_context(|| arguments.input.display().to_string())?;
-    let columns = LabelledColumns {
-        source: names.source.as_deref().unwrap_or(""),
-        message: &names.message,
-        label: &names.label,
+    let columns = setup::columns(&arguments.reading, &config, arguments.label_column.as_deref(), true);
+    let labelled = Labelled {
+        format: arguments.format,
+        reading: &arguments.reading,
+        columns: &columns,
         group: arguments.group_column.as_deref(),
+        quiet: arguments.running.quiet,
     };
-    let mut rows = labelled::read(&bytes, &arguments.input, columns)?;
+    let mut rows = labelled.read(&arguments.input)?;
     let unlabelled = rows.iter().filter(|row| row.label.is_empty()).count();
     rows.retain(|row| !row.label.is_empty());
     if unlabelled > 0 {
@@ -66,9 +73,8 @@ pub fn run(arguments: &Eval) -> Result<ExitStatus> {
 
 /// Through rules and model, as `classify` would.
 fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result<Evaluation> {
-    let templates: Vec<Template> = rows.par_iter().map(|row| Template::of(row.message.as_bytes())).collect();
     let mut distinct: Vec<&Template> =
-        templates.iter().filter(|template| !template.text.is_empty()).collect();
+        rows.iter().map(|row| &row.template).filter(|template| !template.text.is_empty()).collect();
     distinct.sort_unstable();
     distinct.dedup();
     let known = distinct.iter().filter(|template| cascade.head().was_trained_on(template)).count();
@@ -83,19 +89,24 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
         distinct.par_chunks(32).map(|templates| cascade.by_model(templates)).collect::<Result<_>>()?;
     let by_template: HashMap<&Template, Verdict> =
         distinct.iter().copied().zip(verdicts.into_iter().flatten()).collect();
-    let mut labels = cascade.labels().clone();
+    // More labels may be in the file than a run can give.
+    let mut labels = cascade.labels().names().to_vec();
+    let mut index: HashMap<String, usize> = labels.iter().cloned().zip(0..).collect();
     let (mut given, mut chosen, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
     let mut unclassified = 0;
-    for (row, template) in rows.iter().zip(&templates) {
+    for row in rows {
+        let template = &row.template;
         let rule = if arguments.stage == EvalStage::Model {
             None
         } else {
-            let message = row.message.as_bytes();
-            cascade.by_rules(row.source.as_bytes(), message, &open_front(message))
+            cascade.by_rules(&row.source, &row.message, &open_front(&row.message))
         };
         let model = by_template.get(template).copied();
         let verdict = rule.or(model).unwrap_or(Verdict::unclassified(0.0, Reason::Empty));
-        let truth = usize::from(labels.intern(&row.label));
+        let truth = *index.entry(row.label.clone()).or_insert_with(|| {
+            labels.push(row.label.clone());
+            labels.len() - 1
+        });
         let scored = Scored {
             confidence: f64::from(verdict.confidence),
             predicted: usize::from(verdict.label),
@@ -118,12 +129,12 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
             mistakes.push(Mistake {
                 template: template.text.clone(),
                 truth: row.label.clone(),
-                predicted: labels.name(verdict.label).to_owned(),
+                predicted: labels[usize::from(verdict.label)].clone(),
                 confidence: scored.confidence,
             });
         }
     }
-    Ok(Evaluation::new(&given, &chosen, labels.names(), worst(mistakes), unclassified))
+    Ok(Evaluation::new(&given, &chosen, &labels, worst(mistakes), unclassified))
 }
 
 /// By training on parts of the rows and predicting the others.
@@ -132,11 +143,13 @@ fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Resul
     for warning in dataset.warnings.iter().take(10) {
         tell(&format!("logclass: warning: {warning}\n"));
     }
-    let settings = Settings { folds: count, seed: arguments.seed, ..Settings::default() };
+    let settings = Settings { seed: arguments.seed, ..Settings::default() };
+    let settings = Settings { folds: count, ..settings.for_labels(dataset.labels.len()) };
     let encoder =
         Encoder::load(&parse_source(arguments.stages.encoder.as_deref())?, arguments.stages.backend)?;
     let encoded = Encoded::new(&dataset, &encoder, &settings, |_| ())?;
     let folds = if arguments.group_column.is_some() {
+        dataset.check_groups()?;
         group_folds(&dataset, count, settings.seed)
     } else {
         folds(&dataset, count, settings.seed)
@@ -170,7 +183,7 @@ fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Resul
         held_out.regularisation,
         100.0 * held_out.figures.outliers_rejected
     ));
-    Ok(Evaluation::new(&given, &held_out.rows, &names, worst(mistakes.collect()), unclassified))
+    Ok(Evaluation::new(&given, &held_out.calibrated, &names, worst(mistakes.collect()), unclassified))
 }
 
 /// The most confident mistakes, each template once.

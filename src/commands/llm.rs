@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::Path;
 
+use super::overlap::Files;
 use super::setup;
 use crate::cli::{CacheCommand, CachePlace, LlmCommand, Stages};
 use crate::console::{counted, grouped, print};
@@ -27,7 +28,13 @@ pub fn run(command: &LlmCommand) -> Result<ExitStatus> {
             print(format!("{}: {removed}\n", store.path().display()).as_bytes())
         }
         LlmCommand::Export { output, llm_model, unclassified, place } => {
-            export(&store(place)?, output.as_deref(), llm_model.as_deref(), *unclassified)
+            let store = store(place)?;
+            Files::default()
+                .reads(Some(store.path()), "LLM cache")
+                .reads(place.config.as_deref(), "configuration")
+                .writes(output.as_deref())
+                .check()?;
+            export(&store, output.as_deref(), llm_model.as_deref(), *unclassified)
         }
     }
 }

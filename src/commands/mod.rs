@@ -8,12 +8,14 @@ mod history;
 mod labelled;
 mod llm;
 mod model;
-mod reading;
+mod overlap;
+mod records;
 mod report;
 mod rules;
 #[cfg(feature = "serve")]
 mod serve;
 mod setup;
+mod side;
 mod suggest;
 mod train;
 

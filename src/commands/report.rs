@@ -4,7 +4,8 @@ use anyhow::Result;
 use std::path::Path;
 
 use super::classify::format_of;
-use super::reading::Reader;
+use super::overlap::Files;
+use super::side::Reader;
 use crate::cli::{Report, ReportFormat};
 use crate::error::ExitStatus;
 use crate::history::report::{Subject, html, markdown};
@@ -13,6 +14,11 @@ use crate::output::Output;
 
 /// Runs the command.
 pub fn run(arguments: &Report) -> Result<ExitStatus> {
+    Files::default()
+        .stages(&arguments.reading.stages)
+        .input(Some(&arguments.input))
+        .writes(arguments.output.as_deref())
+        .check()?;
     let seen = Reader::new(&arguments.reading, false)?.read(&arguments.input)?;
     let name = arguments.input.display().to_string();
     let title = arguments.title.as_deref().unwrap_or(&name);

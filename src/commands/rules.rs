@@ -1,16 +1,15 @@
 //! `logclass rules check` and `rules test`: rules that can be trusted before a night run depends on them.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::fmt::Write;
 use std::path::Path;
 
+use super::records::Records;
 use super::setup;
-use crate::cli::{Columns, RulesCommand};
+use crate::cli::RulesCommand;
 use crate::config::Config;
 use crate::console::{counted, grouped, print};
 use crate::error::{ExitStatus, UsageError};
-use crate::input::Limits;
-use crate::input::open::{Source, open_csv};
 use crate::rules::{self, Rules, packs};
 use crate::template::open_front;
 
@@ -19,8 +18,12 @@ pub fn run(command: &RulesCommand) -> Result<ExitStatus> {
     match command {
         RulesCommand::List { pack } => list(pack.as_deref()),
         RulesCommand::Check { config, rules } => check(config.as_deref(), rules),
-        RulesCommand::Test { input, config, rules, columns, examples } => {
-            test(input.as_deref(), config.as_deref(), rules, columns, *examples)
+        RulesCommand::Test { input, format, config, rules, reading, examples } => {
+            let (config, rules, name) = load(config.as_deref(), rules)?;
+            let columns = setup::columns(reading, &config, None, true);
+            let mut records = Records::open(input.as_deref(), *format, reading, columns)?;
+            records.tell_delimiter();
+            test(&mut records, &rules, &name, *examples)
         }
     }
 }
@@ -67,23 +70,10 @@ fn list(pack: Option<&str>) -> Result<ExitStatus> {
     print(text.as_bytes())
 }
 
-fn test(
-    input: Option<&Path>,
-    config: Option<&Path>,
-    picked: &[String],
-    columns: &Columns,
-    examples: usize,
-) -> Result<ExitStatus> {
-    let (config, rules, name) = load(config, picked)?;
-    let source = Source::new(input);
-    let (bytes, _) = source.open()?;
-    let mut names = setup::columns(columns, &config, None, true);
-    names.overwrite = true; // rows that are labelled already can be tested, too
-    let delimiter = setup::delimiter(columns, input);
-    let mut csv = open_csv(bytes, delimiter, &names, Limits::default()).with_context(|| source.name())?;
+fn test(records: &mut Records, rules: &Rules, name: &str, examples: usize) -> Result<ExitStatus> {
     let mut hits: Vec<Hits> = rules.rules().iter().map(|_| Hits::default()).collect();
     let mut left = Hits::default();
-    while let Some(chunk) = csv.reader.next_chunk().with_context(|| source.name())? {
+    while let Some(chunk) = records.next_chunk()? {
         for record in &chunk.records {
             let message = chunk.field(record.message);
             let source = chunk.field(record.source);
@@ -93,7 +83,7 @@ fn test(
             hit.count(&message, examples, || chunk.line_of(record.start as usize));
         }
     }
-    print(report(&name, &rules, &hits, &left).as_bytes())
+    print(report(name, rules, &hits, &left).as_bytes())
 }
 
 #[derive(Default)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use std::path::Path;
 
 use crate::cascade::Cascade;
-use crate::cli::{Columns, LlmFlags, Running, Stages};
+use crate::cli::{Columns, LlmFlags, Reading, Running, Stages};
 use crate::config::Config;
 use crate::encoder::{LazyEncoder, parse_source};
 use crate::environment::{named_by, os_value};
@@ -70,7 +70,18 @@ pub fn llm_config(config: &Config, flags: &LlmFlags) -> Option<LlmConfig> {
 }
 
 /// The columns, from flags, configuration and defaults, in this order.
-pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite: bool) -> ColumnNames {
+pub fn columns(reading: &Reading, config: &Config, label: Option<&str>, overwrite: bool) -> ColumnNames {
+    let names = server_columns(&reading.columns, config);
+    ColumnNames {
+        label: label.map_or(names.label, str::to_owned),
+        overwrite,
+        no_header: reading.no_header,
+        ..names
+    }
+}
+
+/// The columns that requests to a server have unless they say otherwise.
+pub fn server_columns(flags: &Columns, config: &Config) -> ColumnNames {
     let pick = |flag: Option<&str>, configured: Option<&String>, default: &str| {
         flag.map(str::to_owned).or_else(|| configured.cloned()).unwrap_or_else(|| default.to_owned())
     };
@@ -80,9 +91,10 @@ pub fn columns(flags: &Columns, config: &Config, label: Option<&str>, overwrite:
         message: pick(flags.message_column.as_deref(), config.columns.message.as_ref(), "log_message"),
         severity: flags.severity_column.clone(),
         time: None,
-        label: pick(label, config.columns.label.as_ref(), "target_label"),
-        overwrite,
+        label: pick(None, config.columns.label.as_ref(), "target_label"),
+        overwrite: false,
         no_header: false,
+        labelled: false,
     }
 }
 

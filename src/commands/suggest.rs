@@ -3,16 +3,16 @@
 //! Frequent and uncertain ones first, and of those that say nearly the same only one: each choice lowers the worth
 //! of what is close to it (greedy maximal marginal relevance; Carbonell and Goldstein, SIGIR 1998).
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
+use super::overlap::Files;
+use super::records::{Records, template_of};
 use super::setup;
 use crate::cli::Suggest;
 use crate::error::ExitStatus;
 use crate::head::prototypes::dot;
-use crate::input::Limits;
-use crate::input::open::{Source, open_csv};
 use crate::output::Output;
 use crate::template::{Template, open_front};
 
@@ -30,22 +30,28 @@ struct Candidate {
 
 /// Runs the command.
 pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
+    Files::default()
+        .input(arguments.input.as_deref())
+        .stages(&arguments.stages)
+        .writes(arguments.output.as_deref())
+        .check()?;
     let config = setup::config(arguments.stages.config.as_deref())?;
     let cascade = setup::cascade(&arguments.stages, &config, None, false)?;
-    let source = Source::new(arguments.input.as_deref());
-    let (bytes, _) = source.open()?;
-    let names = setup::columns(&arguments.columns, &config, None, true);
-    let delimiter = setup::delimiter(&arguments.columns, arguments.input.as_deref());
-    let mut csv = open_csv(bytes, delimiter, &names, Limits::default()).with_context(|| source.name())?;
+    let names = setup::columns(&arguments.reading, &config, None, true);
+    let input = arguments.input.as_deref();
+    let mut records = Records::open(input, arguments.format, &arguments.reading, names.clone())?;
+    if !arguments.running.quiet {
+        records.tell_delimiter();
+    }
     let mut seen: HashMap<Template, (u64, String)> = HashMap::new();
-    while let Some(chunk) = csv.reader.next_chunk().with_context(|| source.name())? {
+    while let Some(chunk) = records.next_chunk()? {
         for record in &chunk.records {
             let (source, message) = (chunk.field(record.source), chunk.field(record.message));
             if cascade.by_rules(&source, &message, &open_front(&message)).is_some() {
                 continue;
             }
             let entry = seen
-                .entry(Template::of(&message))
+                .entry(template_of(&chunk, record))
                 .or_insert_with(|| (0, String::from_utf8_lossy(&message).into_owned()));
             entry.0 += 1;
         }

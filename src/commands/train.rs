@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use super::labelled::{self, LabelledColumns, LabelledRow};
+use super::labelled::{Labelled, LabelledRow};
+use super::overlap::Files;
 use super::setup;
 use crate::cli::Train;
 use crate::console::tell;
@@ -23,6 +24,7 @@ const WARNINGS: usize = 10;
 
 /// Runs the command.
 pub fn run(arguments: &Train) -> Result<ExitStatus> {
+    check_files(arguments)?;
     let mut training = TrainingInfo::default();
     let rows = read(arguments, &mut training)?;
     training.date = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
@@ -41,7 +43,8 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
         precision: arguments.precision,
         prior: arguments.prior.clone(),
         ..Settings::default()
-    };
+    }
+    .for_labels(dataset.labels.len());
     if arguments.fine_tune_encoder.is_some() {
         // What an encoder has learnt by heart asks for a firmer hand.
         settings.regularisations = vec![0.1, 1.0, 10.0];
@@ -60,6 +63,7 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
                 (EncoderSource::Folder(folder.clone()), folds)
             }
             None if arguments.group_column.is_some() => {
+                dataset.check_groups()?;
                 (source, group_folds(&dataset, settings.folds, settings.seed))
             }
             None => (source, folds(&dataset, settings.folds, settings.seed)),
@@ -94,13 +98,37 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
     Ok(ExitStatus::Done)
 }
 
+/// Refuses to write over what is read.
+fn check_files(arguments: &Train) -> Result<()> {
+    let mut written = Files::default()
+        .reads(arguments.config.as_deref(), "configuration")
+        .encoder(arguments.encoder.as_deref())
+        .writes(Some(&arguments.output));
+    for input in &arguments.inputs {
+        written = files(input)?.iter().fold(written, |written, path| written.input(Some(path)));
+    }
+    if let Some(folder) = &arguments.fine_tune_encoder {
+        let made = ["config.json", "tokenizer.json", "model.safetensors"].map(|name| folder.join(name));
+        written = if arguments.epochs > 0 {
+            made.iter().fold(written, |written, path| written.writes(Some(path)))
+        } else {
+            written.encoder(Some(&folder.to_string_lossy()))
+        };
+    }
+    written.check()
+}
+
 /// The rows of all inputs, with their weights; what was read is noted in `training`.
 fn read(arguments: &Train, training: &mut TrainingInfo) -> Result<Vec<LabelledRow>> {
-    let columns = LabelledColumns {
-        source: "",
-        message: &arguments.message_column,
-        label: &arguments.label_column,
+    let config = setup::config(arguments.config.as_deref())?;
+    let mut columns = setup::columns(&arguments.reading, &config, arguments.label_column.as_deref(), true);
+    columns.source = None;
+    let labelled = Labelled {
+        format: arguments.format,
+        reading: &arguments.reading,
+        columns: &columns,
         group: arguments.group_column.as_deref(),
+        quiet: arguments.running.quiet,
     };
     if let Some((path, _)) = arguments.weight.iter().find(|(path, _)| !arguments.inputs.contains(path)) {
         return Err(usage(format!("--weight {}: it is none of the inputs", path.display())));
@@ -113,7 +141,7 @@ fn read(arguments: &Train, training: &mut TrainingInfo) -> Result<Vec<LabelledRo
             let name =
                 path.file_name().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
             training.inputs.push((name, hex(&Sha256::digest(&bytes))));
-            let mut read = labelled::read(&bytes, &path, columns)?;
+            let mut read = labelled.read(&path)?;
             if let Some((_, weight)) = weight {
                 read.iter_mut().for_each(|row| row.weight = *weight);
             }

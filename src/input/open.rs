@@ -27,6 +27,9 @@ pub struct ColumnNames {
     pub overwrite: bool,
     /// Whether the first line is a record, so that columns go by number.
     pub no_header: bool,
+    /// Whether the rows are labelled already, for training and evaluation: the label's column has to be there,
+    /// and that of the source may be missing.
+    pub labelled: bool,
 }
 
 /// A CSV whose header has been read.
@@ -146,7 +149,7 @@ impl Start {
             let names = self.header(delimiter).map(|(spans, _)| self.names(&spans)).unwrap_or_default();
             names.len() > 1
                 && names.contains(&columns.message)
-                && columns.source.as_ref().is_none_or(|source| names.contains(source))
+                && (columns.labelled || columns.source.as_ref().is_none_or(|source| names.contains(source)))
         };
         let mut fitting = DELIMITERS.into_iter().filter(|&delimiter| fits(delimiter));
         match (fitting.next(), fitting.next()) {
@@ -229,9 +232,17 @@ pub fn open_lines(
 
 fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvLayout, InputError> {
     let message = find(names, &columns.message, Column::Message)?;
-    let source = columns.source.as_ref().map(|name| find(names, name, Column::Source)).transpose()?;
+    let source = columns.source.as_ref().map(|name| find(names, name, Column::Source)).transpose();
+    let source = match source {
+        Err(InputError::MissingColumn { .. }) if columns.labelled => None,
+        found => found?,
+    };
     let severity = columns.severity.as_ref().map(|name| find(names, name, Column::Severity)).transpose()?;
     let time = columns.time.as_ref().map(|name| find(names, name, Column::Time)).transpose()?;
+    if columns.labelled {
+        let label = Some(find(names, &columns.label, Column::Label)?);
+        return Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label });
+    }
     let existing = names.iter().position(|name| *name == columns.label);
     if existing.is_some() && !columns.overwrite {
         return Err(InputError::LabelColumnExists { label: columns.label.clone() });

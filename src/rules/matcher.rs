@@ -52,6 +52,15 @@ const AUTOMATON_BYTES: usize = 32 << 20;
 /// Longest name of a program that rules can be for.
 const LONGEST_PROGRAM: usize = 64;
 
+/// Checks that `pattern` is a regular expression.
+///
+/// # Errors
+/// Why it is none, on one line.
+pub fn check_pattern(pattern: &str) -> Result<()> {
+    RegexBuilder::new(pattern).build().map_err(|error| anyhow!("{}", last_line(&error.to_string())))?;
+    Ok(())
+}
+
 impl Rules {
     /// Compiles `rules`, which keep their order.
     ///

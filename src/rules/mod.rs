@@ -11,5 +11,5 @@ mod rule;
 mod search;
 
 pub use check::{findings, name_of};
-pub use matcher::Rules;
+pub use matcher::{Rules, check_pattern};
 pub use rule::{Rule, Scope, Subject};

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::matcher::check_pattern;
 use super::rule::{Rule, Scope, Subject};
 use crate::config::line_and_column;
 use crate::error::{UsageError, usage};
+use crate::label::canonical;
 
 /// A pack that the program carries, as the build script compiled it.
 pub struct BundledPack {
@@ -141,13 +143,17 @@ impl Pack {
             let (line, _) = line_and_column(text, raw.span().start);
             let raw = raw.into_inner();
             for (key, value) in [("label", &raw.label), ("pattern", &raw.pattern), ("name", &raw.name)] {
-                if value.is_empty() {
+                if value.trim().is_empty() {
                     bail!("line {line}: rule {:?}: {key} is empty", raw.name);
                 }
             }
+            if !is_bundled(&pack) {
+                check_pattern(&raw.pattern)
+                    .map_err(|error| anyhow!("line {line}: rule {:?}: {error}", raw.name))?;
+            }
             rules.push(Rule {
                 name: raw.name,
-                label: raw.label,
+                label: canonical(&raw.label).to_owned(),
                 pattern: raw.pattern,
                 literals: &[],
                 subject: match raw.on {

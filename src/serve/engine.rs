@@ -39,6 +39,8 @@ pub struct QueryOptions {
     pub no_source: bool,
     /// Column of the message.
     pub message_column: Option<String>,
+    /// Column of the severity.
+    pub severity_column: Option<String>,
     /// Column to add.
     pub label_column: Option<String>,
     /// Overwrite the label column if there is one.
@@ -144,11 +146,12 @@ impl Engine {
         ColumnNames {
             source: source.filter(|_| !options.no_source),
             message: options.message_column.clone().unwrap_or_else(|| self.columns.message.clone()),
-            severity: None,
+            severity: options.severity_column.clone().or_else(|| self.columns.severity.clone()),
             time: None,
             label: options.label_column.clone().unwrap_or_else(|| self.columns.label.clone()),
             overwrite: options.overwrite,
             no_header: false,
+            labelled: false,
         }
     }
 

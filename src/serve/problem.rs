@@ -99,6 +99,7 @@ fn parameter(flag: &str) -> Option<&'static str> {
         "source-column" => Some("source_column"),
         "no-source" => Some("no_source"),
         "message-column" => Some("message_column"),
+        "severity-column" => Some("severity_column"),
         "label-column" => Some("label_column"),
         "overwrite" => Some("overwrite"),
         _ => None,

@@ -58,7 +58,7 @@ pub fn compression_named(path: &Path) -> Option<&'static str> {
 }
 
 /// The extension in lower case, in front of that of a compression.
-fn extension(path: &Path) -> Option<String> {
+pub fn extension(path: &Path) -> Option<String> {
     let inner = if compression_named(path).is_some() { Path::new(path.file_stem()?) } else { path };
     inner.extension().map(|found| found.to_string_lossy().to_ascii_lowercase())
 }

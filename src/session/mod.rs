@@ -15,17 +15,18 @@ use std::sync::Arc;
 
 use crate::cascade::Cascade;
 use crate::history::{Observer, observe_labelled};
-use crate::input::decode::{Bytes, decode};
+use crate::input::csv::CsvLayout;
+use crate::input::decode::{Bytes, Decoded, decode};
 use crate::input::open::{ColumnNames, open_csv, open_lines};
 use crate::input::silence::Listening;
-use crate::input::{ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
+use crate::input::{Chunk, ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
 use crate::label::LabelFilter;
 use crate::llm::{Llm, Report};
 use crate::pipeline::{
     Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
 };
 use crate::progress::Progress;
-pub use format::{Format, OutputFormat, compression_named, delimiter_named};
+pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension};
 
 /// What an input is and what becomes of it.
 #[derive(Debug, Clone)]
@@ -96,13 +97,52 @@ impl Session {
     /// # Errors
     /// When it cannot be read, is of a kind that is not understood, or lacks a column.
     pub fn open(&self, bytes: Bytes, options: &Options) -> Result<Opened> {
-        let decoded = decode(bytes, options.decompressed_bytes)?;
+        let Records { body, compressed, transcoded } = Records::open(bytes, options)?;
         let session =
             Self { cascade: self.cascade.clone().explaining(options.added.explanation), ..self.clone() };
-        let (compressed, transcoded) = (decoded.compressed, decoded.transcoded);
         let (added, filter) = (options.added, options.filter.clone());
-        let opened = |body: Body| Opened { session, body, added, filter, compressed, transcoded };
-        Body::open(decoded.bytes, options).map(opened)
+        Ok(Opened { session, body, added, filter, compressed, transcoded })
+    }
+}
+
+/// The records of an input, for whoever does something else with them than classify them.
+pub struct Records {
+    body: Body,
+    compressed: bool,
+    transcoded: bool,
+}
+
+impl Records {
+    /// Reads the beginning of an input and finds its columns.
+    ///
+    /// # Errors
+    /// When it cannot be read, is of a kind that is not understood, or lacks a column.
+    pub fn open(bytes: Bytes, options: &Options) -> Result<Self> {
+        let Decoded { bytes, compressed, transcoded } = decode(bytes, options.decompressed_bytes)?;
+        Ok(Self { body: Body::open(bytes, options)?, compressed, transcoded })
+    }
+
+    /// The next chunk; nothing at the end.
+    ///
+    /// # Errors
+    /// When reading fails, or a record cannot be taken.
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        self.body.reader.next_chunk()
+    }
+
+    /// Names of the columns; none where the input is no CSV.
+    pub fn columns(&self) -> &[String] {
+        self.body.csv.as_ref().map_or(&[], |(names, _)| names)
+    }
+
+    /// Where the columns of a CSV are.
+    pub fn csv_layout(&self) -> Option<CsvLayout> {
+        self.body.csv.as_ref().map(|(_, layout)| *layout)
+    }
+
+    /// The delimiter that the header told, where nobody named one.
+    pub fn sniffed_delimiter(&self) -> Option<u8> {
+        self.csv_layout().map(|layout| layout.delimiter).filter(|_| self.body.sniffed)
     }
 }
 
@@ -202,6 +242,8 @@ struct Body {
     shape: Shape,
     /// Whether the delimiter was told by the header.
     sniffed: bool,
+    /// The columns of a CSV.
+    csv: Option<(Vec<String>, CsvLayout)>,
 }
 
 impl Body {
@@ -225,7 +267,13 @@ impl Body {
         } else {
             header(&input.header, &new, delimiter, input.newline, *safe)
         };
-        Ok(Self { reader: input.reader, head, shape, sniffed: input.sniffed })
+        Ok(Self {
+            reader: input.reader,
+            head,
+            shape,
+            sniffed: input.sniffed,
+            csv: Some((input.names, input.layout)),
+        })
     }
 
     fn ndjson(bytes: Bytes, options: &Options) -> Result<Self> {
@@ -241,7 +289,7 @@ impl Body {
             added: options.added.names(),
         };
         let (reader, mark) = open_lines(bytes, LineLayout::Json(layout), options.limits)?;
-        Ok(Self { reader, head: mark.to_vec(), shape, sniffed: false })
+        Ok(Self { reader, head: mark.to_vec(), shape, sniffed: false, csv: None })
     }
 
     fn text(bytes: Bytes, options: &Options) -> Result<Self> {
@@ -259,6 +307,6 @@ impl Body {
             }
             OutputFormat::Ndjson => (Vec::new(), Shape::TextToJson { message, label }),
         };
-        Ok(Self { reader, head, shape, sniffed: false })
+        Ok(Self { reader, head, shape, sniffed: false, csv: None })
     }
 }

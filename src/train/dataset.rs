@@ -1,17 +1,17 @@
 //! Labelled messages as training sees them: distinct templates, each with its label.
 
 use anyhow::{Result, bail};
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::label::UNCLASSIFIED;
+use super::spelling;
+use crate::label::{UNCLASSIFIED, canonical};
 use crate::template::Template;
 
 /// A labelled message.
 #[derive(Debug, Clone, Copy)]
 pub struct Example<'a> {
-    /// The message, envelope included.
-    pub message: &'a str,
+    /// What the model sees of the message.
+    pub template: &'a Template,
     /// Its label; empty where it has none.
     pub label: &'a str,
     /// What cross-validation keeps together, a program for one; may be empty.
@@ -65,13 +65,13 @@ impl Dataset {
         let (mut read, mut unlabelled, mut empty) = (0, 0, 0);
         for row in rows {
             read += 1;
-            let (label, template) = (row.label.trim(), Template::of(row.message.as_bytes()));
+            let (label, template) = (canonical(row.label), row.template);
             if label.is_empty() {
                 unlabelled += 1;
             } else if template.text.is_empty() {
                 empty += 1;
             } else {
-                let entry = entries.entry(template).or_default();
+                let entry = entries.entry(template.clone()).or_default();
                 *entry.labels.entry(label.to_owned()).or_default() += 1;
                 // Of several groups the first by name, so that the order of the rows does not matter.
                 if entry.group.as_deref().is_none_or(|group| row.group < group) {
@@ -86,22 +86,33 @@ impl Dataset {
             let (rows, were) = if count == 1 { ("row", "was") } else { ("rows", "were") };
             dataset.warnings.push(format!("{count} {rows} {what} {were} skipped"));
         }
+        let (mut contradictions, mut given) = (Vec::new(), BTreeSet::new());
         let mut settled: Vec<(Template, String, Entry)> = Vec::with_capacity(entries.len());
         for (template, entry) in entries {
             let mut labels: Vec<(&String, &usize)> = entry.labels.iter().collect();
             labels.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
             if let [(first, _), (second, _), ..] = &labels[..] {
+                contradictions.push(format!("{:?} is labelled {first:?} and {second:?}", template.text));
                 dataset.warnings.push(format!(
                     "{:?} is labelled {first:?} and {second:?}; {first:?} was taken: correct the rows that are wrong",
                     template.text
                 ));
             }
+            given.extend(entry.labels.keys().cloned());
             let label = labels[0].0.clone();
             settled.push((template, label, entry));
         }
         settled.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         dataset.warnings.sort_unstable();
-        dataset.name_labels(settled.iter().map(|(_, label, _)| label.as_str()))?;
+        contradictions.sort_unstable();
+        dataset.name_labels(settled.iter().map(|(_, label, _)| label.as_str()), contradictions.first())?;
+        given.remove(UNCLASSIFIED);
+        for lost in given.iter().filter(|label| dataset.labels.binary_search(label).is_err()) {
+            dataset.warnings.push(format!(
+                "label {lost:?} has no template left, because most rows of its templates have another label: correct the rows that are wrong"
+            ));
+        }
+        dataset.warnings.extend(spelling::warnings(&dataset.labels));
         for (template, label, entry) in settled {
             match dataset.labels.binary_search(&label) {
                 Ok(index) => {
@@ -120,21 +131,49 @@ impl Dataset {
         Ok(dataset)
     }
 
-    fn name_labels<'a>(&mut self, labels: impl Iterator<Item = &'a str>) -> Result<()> {
+    fn name_labels<'a>(
+        &mut self,
+        labels: impl Iterator<Item = &'a str>,
+        contradiction: Option<&String>,
+    ) -> Result<()> {
         let mut names: Vec<&str> = labels.filter(|&name| name != UNCLASSIFIED).collect();
         names.sort_unstable();
         names.dedup();
         let rows = self.rows;
         match &names[..] {
+            [] | [_] if contradiction.is_some() => bail!(
+                "{}: rows that differ only in what is masked, such as numbers, count as one and take the label of most, \
+                 which leaves fewer than the two labels that a model needs: correct the labels, or use rules for what only a number decides",
+                contradiction.map_or("", String::as_str)
+            ),
             [] => bail!("no label among {rows} rows: a model needs two or more"),
             [only] => bail!("{only:?} is the only label among {rows} rows: a model needs two or more"),
             _ => {}
         }
         if names.len() >= usize::from(u16::MAX) {
-            bail!("{} labels are more than a model can hold ({})", names.len(), u16::MAX - 1);
+            bail!(
+                "{} labels are more than a model can hold ({}): is --label-column right?",
+                names.len(),
+                u16::MAX - 1
+            );
         }
         self.labels = names.into_iter().map(str::to_owned).collect();
         Ok(())
+    }
+
+    /// Checks that whole groups can be held out.
+    ///
+    /// # Errors
+    /// When there is but one, so that nothing would be left to train on.
+    pub fn check_groups(&self) -> Result<()> {
+        let Some(only) = self.groups.first().filter(|first| self.groups.iter().all(|group| group == *first))
+        else {
+            return Ok(());
+        };
+        bail!(
+            "{only:?} is the only group, and to hold it out leaves nothing to train on: name another \
+             --group-column, or do without it"
+        )
     }
 
     /// Takes the outliers that the program carries, but for those that are templates of this data.
@@ -168,21 +207,22 @@ impl Dataset {
 mod tests {
     use super::*;
 
-    fn example<'a>(message: &'a str, label: &'a str) -> Example<'a> {
-        Example { message, label, group: "", weight: 1.0 }
+    fn dataset(rows: &[(&str, &str)]) -> Result<Dataset> {
+        let templates: Vec<Template> =
+            rows.iter().map(|(message, _)| Template::of(message.as_bytes())).collect();
+        Dataset::new(templates.iter().zip(rows).map(|(template, &(_, label))| Example {
+            template,
+            label,
+            group: "",
+            weight: 1.0,
+        }))
     }
 
     #[test]
     fn rows_are_grouped_by_template_and_contradictions_are_named() {
-        let rows = [
-            example("a 1", "X"),
-            example("a 2", "X"),
-            example("a 3", "Y"),
-            example("b", "Y"),
-            example("c", ""),
-            example("hello", UNCLASSIFIED),
-        ];
-        let dataset = Dataset::new(rows).unwrap();
+        let rows =
+            [("a 1", "X"), ("a 2", " X"), ("a 3", "Y"), ("b", "Y "), ("c", " "), ("hello", "unclassified")];
+        let dataset = dataset(&rows).unwrap();
         let texts = |templates: &[Template]| -> Vec<String> {
             templates.iter().map(|template| template.text.clone()).collect()
         };
@@ -198,7 +238,20 @@ mod tests {
 
     #[test]
     fn one_label_is_no_classification() {
-        let rows = [example("a", "X"), example("b", "X"), example("c", UNCLASSIFIED)];
-        assert!(Dataset::new(rows).is_err());
+        let error = dataset(&[("a", "X"), ("b", "X"), ("c", UNCLASSIFIED)]).unwrap_err().to_string();
+        assert!(error.contains("\"X\" is the only label"), "{error}");
+    }
+
+    #[test]
+    fn a_contradiction_that_leaves_one_label_is_what_the_error_names() {
+        let error = dataset(&[("got 1", "X"), ("got 2", "X"), ("got 3", "Y")]).unwrap_err().to_string();
+        assert!(error.starts_with("\"got #\" is labelled \"X\" and \"Y\""), "{error}");
+    }
+
+    #[test]
+    fn a_label_that_contradictions_leave_no_template_is_named() {
+        let rows = [("got 1", "X"), ("got 2", "X"), ("got 3", "Y"), ("sent", "Z")];
+        let warnings = dataset(&rows).unwrap().warnings;
+        assert!(warnings.iter().any(|warning| warning.starts_with("label \"Y\" has no template")));
     }
 }

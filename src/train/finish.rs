@@ -22,7 +22,11 @@ pub fn finish(
     let all: Vec<usize> = (0..dataset.templates.len()).collect();
     let labels = dataset.labels.len();
     let features = encoded.features();
-    let penalty = Penalty { regularisation: held_out.regularisation, tolerance: 1e-5 };
+    let penalty = Penalty {
+        regularisation: held_out.regularisation,
+        tolerance: settings.final_tolerance,
+        first_step: settings.first_step,
+    };
     let prior = settings.prior.shares(dataset);
     let targets = Targets { truth: &dataset.truth, labels, prior: &prior, weights: &dataset.weights };
     let weights = regression::fit(features, targets, &all, penalty, None);

@@ -7,8 +7,11 @@
 
 use std::collections::VecDeque;
 
-/// Pairs of steps and gradient changes that are remembered.
+/// Pairs of steps and gradient changes that are remembered, and how many where each takes much memory.
 const MEMORY: usize = 10;
+const MEMORY_OF_LARGE: usize = 3;
+/// Size of a point from which on it is large.
+const LARGE: usize = 1 << 22;
 /// Sufficient decrease, and below it the curvature, of the Wolfe conditions.
 const DECREASE: f64 = 1e-4;
 const CURVATURE: f64 = 0.9;
@@ -25,6 +28,8 @@ pub struct Stop {
     pub iterations: usize,
     /// Largest gradient component, relative to the first, at which the minimum is taken as found.
     pub gradient: f64,
+    /// What the first step along the gradient is multiplied by; where it is far too small, the search doubles it many times.
+    pub first_step: f64,
 }
 
 /// Minimises `objective`, which returns the value at a point and writes the gradient. Starts at `point` and ends
@@ -38,7 +43,8 @@ pub fn minimise(
     let mut gradient = vec![0.0; size];
     let mut value = objective(point, &mut gradient);
     let enough = stop.gradient * largest(&gradient).max(1e-12);
-    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(MEMORY);
+    let memory = if size < LARGE { MEMORY } else { MEMORY_OF_LARGE };
+    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(memory);
     let (mut trial, mut trial_gradient) = (vec![0.0; size], vec![0.0; size]);
     for iteration in 0..stop.iterations {
         if largest(&gradient) <= enough {
@@ -50,7 +56,8 @@ pub fn minimise(
             return iteration; // rounding has eaten the curvature: there is nowhere down from here
         }
         let (mut low, mut high) = (0.0, f64::INFINITY);
-        let mut step = if pairs.is_empty() { 1.0 / dot(&gradient, &gradient).sqrt().max(1.0) } else { 1.0 };
+        let mut step =
+            if pairs.is_empty() { stop.first_step / dot(&gradient, &gradient).sqrt().max(1.0) } else { 1.0 };
         let mut found = None;
         for _ in 0..TRIALS {
             for ((to, from), along) in trial.iter_mut().zip(&*point).zip(&direction) {
@@ -80,7 +87,7 @@ pub fn minimise(
             return iteration + 1;
         }
         if curvature > 1e-14 * dot(&changed, &changed) {
-            if pairs.len() == MEMORY {
+            if pairs.len() == memory {
                 pairs.pop_front();
             }
             pairs.push_back((moved, changed, 1.0 / curvature));
@@ -130,12 +137,16 @@ mod tests {
     #[test]
     fn the_rosenbrock_valley_is_followed_to_its_end() {
         let mut point = vec![-1.2, 1.0];
-        let iterations = minimise(&mut point, Stop { iterations: 200, gradient: 1e-10 }, |p, gradient| {
-            let (x, y) = (p[0], p[1]);
-            gradient[0] = -400.0 * x * (y - x * x) - 2.0 * (1.0 - x);
-            gradient[1] = 200.0 * (y - x * x);
-            100.0 * (y - x * x).powi(2) + (1.0 - x).powi(2)
-        });
+        let iterations = minimise(
+            &mut point,
+            Stop { iterations: 200, gradient: 1e-10, first_step: 1.0 },
+            |p, gradient| {
+                let (x, y) = (p[0], p[1]);
+                gradient[0] = -400.0 * x * (y - x * x) - 2.0 * (1.0 - x);
+                gradient[1] = 200.0 * (y - x * x);
+                100.0 * (y - x * x).powi(2) + (1.0 - x).powi(2)
+            },
+        );
         assert!(iterations < 100, "{iterations}");
         assert!((point[0] - 1.0).abs() < 1e-6 && (point[1] - 1.0).abs() < 1e-6, "{point:?}");
     }

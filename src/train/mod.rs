@@ -14,6 +14,8 @@ pub mod lbfgs;
 pub mod regression;
 mod select;
 mod settings;
+mod spelling;
+mod temperature;
 
 pub use dataset::{Dataset, Example};
 pub use encoded::Encoded;

@@ -74,6 +74,8 @@ pub struct Penalty {
     pub regularisation: f64,
     /// Largest gradient component, relative to the first, at which the fit is done.
     pub tolerance: f64,
+    /// What the first step of the search is multiplied by.
+    pub first_step: f64,
 }
 
 /// What each sample should be, and how much it counts.
@@ -114,7 +116,7 @@ pub fn fit(
     // The pieces, and so the order of every sum, depend on the problem alone and never on the threads.
     let pieces = if size > 1 << 20 { 2 } else { 8 };
     let piece = chosen.len().div_ceil(pieces).max(1);
-    let stop = Stop { iterations: 500, gradient: penalty.tolerance };
+    let stop = Stop { iterations: 500, gradient: penalty.tolerance, first_step: penalty.first_step };
     // Products are done in f32 with rows padded to whole vectors: four times the pace, and its rounding lies far below
     // the tolerance. The solver and every sum over samples stay in f64.
     let stride = labels.next_multiple_of(LANES);
@@ -240,7 +242,13 @@ mod tests {
         let fit_with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                fit(features, targets, &chosen, Penalty { regularisation: 1.0, tolerance: 1e-6 }, None)
+                fit(
+                    features,
+                    targets,
+                    &chosen,
+                    Penalty { regularisation: 1.0, tolerance: 1e-6, first_step: 1.0 },
+                    None,
+                )
             })
         };
         let weights = fit_with(1);

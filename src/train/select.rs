@@ -3,8 +3,9 @@
 use super::dataset::Dataset;
 use super::encoded::Encoded;
 use super::folds::{ALWAYS_TRAINED, is_held_out_outlier};
-use super::regression::{self, Features, Penalty, Targets, label_weights, log_sum_exp};
+use super::regression::{self, Features, Penalty, Targets, label_weights};
 use super::settings::Settings;
+use super::temperature::{best_temperature, cross_calibrated, likeliest, losses};
 use crate::head::{CrossValidation, log_odds};
 use crate::metrics::{self, Scored};
 
@@ -18,6 +19,8 @@ pub struct HeldOut {
     pub regularisation: f64,
     /// Held-out predictions, a row per template.
     pub rows: Vec<Scored>,
+    /// The same, each with the confidence at a temperature that other folds chose: what to measure calibration on.
+    pub calibrated: Vec<Scored>,
     /// The template of each of them.
     pub tested: Vec<usize>,
     /// Whether each template was, held out, taken for one that belongs.
@@ -45,11 +48,9 @@ const STRANGERS_REJECTED: f64 = 0.99;
 /// strangers, half as many log lines are rejected as without it.
 const CONFIDENCE_WEIGHT: f32 = 0.5;
 /// Inverse strength of the familiarity's regularisation; anything from 1 to 100 was measured to do as well.
-const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: TOLERANCE };
+const FAMILIARITY: Penalty = Penalty { regularisation: 10.0, tolerance: 1e-4, first_step: 1.0 };
 /// Regularisation where nothing can be held out to choose it by.
 const FALLBACK: f64 = 100.0;
-/// Fits that only compare or judge need not be followed to the end.
-const TOLERANCE: f64 = 1e-4;
 
 /// Cross-validates every regularisation and keeps the best. `folds[i]` is the fold of template `i`; `done` is told
 /// after each fit.
@@ -69,20 +70,20 @@ pub fn select(
     let features = encoded.features();
     let prior = settings.prior.shares(dataset);
     let targets = Targets { truth: &dataset.truth, labels, prior: &prior, weights: &dataset.weights };
-    // A held-out template counts as it would in training, so that what is chosen suits the prior.
-    let of_label = label_weights(targets, &tested);
-    let counts: Vec<f64> = tested
-        .iter()
-        .map(|&sample| of_label[usize::from(dataset.truth[sample])] * f64::from(dataset.weights[sample]))
-        .collect();
+    let counts = counts(dataset, targets, &tested);
     let severities = u32::try_from(settings.ngrams.buckets).unwrap_or(u32::MAX);
     let has_severities = dataset.templates.iter().any(|template| template.severity.is_some());
     let mut fits: Vec<Fit> = Vec::new();
+    // Weights are large where there are many labels: none are kept that no search begins from.
+    let is_warm = settings.regularisations.len() > 1;
     let mut starts: Vec<Option<Vec<f64>>> = vec![None; count];
     let penalties = settings.regularisations.iter().filter(|_| !tested.is_empty());
     for &regularisation in penalties {
-        let penalty = Penalty { regularisation, tolerance: TOLERANCE };
-        let held_out = cross_fit(dataset, features, targets, folds, penalty, severities, &mut starts, &done);
+        let penalty =
+            Penalty { regularisation, tolerance: settings.tolerance, first_step: settings.first_step };
+        let held_out =
+            cross_fit(dataset, features, targets, folds, penalty, severities, is_warm, &mut starts, &done);
+
         let strange = held_out.logits[templates * labels..].to_vec();
         let logits: Vec<f64> = tested
             .iter()
@@ -110,6 +111,10 @@ pub fn select(
             Scored { confidence, predicted, truth: usize::from(truth) }
         })
         .collect();
+    // One fold is halved.
+    let part = |(place, &sample): (usize, &usize)| if count > 1 { folds[sample] } else { place % 2 };
+    let parts: Vec<usize> = tested.iter().enumerate().map(part).collect();
+    let calibrated = cross_calibrated(&logits, &truth, &counts, labels, &parts);
     let odds = held_out_familiarity(dataset, encoded, folds, count);
     // Where nothing could be held out, no confidence is known, and belonging stands alone.
     let confidence_weight = if tested.is_empty() { 0.0 } else { CONFIDENCE_WEIGHT };
@@ -140,6 +145,7 @@ pub fn select(
         .collect();
     let rejected = strangers.iter().filter(|&&familiarity| familiarity < min_familiarity).count();
     let mut figures = figures(dataset, count, &rows, &covered, rejected, strangers.len());
+    figures.calibration_error = metrics::calibration_error(&calibrated);
     #[allow(clippy::cast_precision_loss)]
     let without = right_without_severity as f64 / rows.len().max(1) as f64;
     figures.accuracy_without_severity = has_severities.then_some(without);
@@ -150,12 +156,22 @@ pub fn select(
         tested,
         precision_reached: threshold.is_some(),
         rows,
+        calibrated,
         temperature: temperature as f32,
         min_confidence: min_confidence as f32,
         min_familiarity: min_familiarity as f32,
         confidence_weight,
         figures,
     }
+}
+
+/// What each held-out template counts: as it would in training, so that what is chosen suits the prior.
+fn counts(dataset: &Dataset, targets: Targets<'_>, tested: &[usize]) -> Vec<f64> {
+    let of_label = label_weights(targets, tested);
+    tested
+        .iter()
+        .map(|&sample| of_label[usize::from(dataset.truth[sample])] * f64::from(dataset.weights[sample]))
+        .collect()
 }
 
 /// The figures for the model file: of `rows`, those `covered` by the thresholds, and `rejected` of so many `strangers`.
@@ -168,13 +184,13 @@ fn figures(
     rejected: usize,
     strangers: usize,
 ) -> CrossValidation {
-    let scores = metrics::label_scores(&metrics::confusion(rows, dataset.labels.len()));
+    let scores = metrics::label_scores(&metrics::confusion(rows), dataset.labels.len());
     CrossValidation {
         folds,
         accuracy: metrics::accuracy(rows),
         macro_f1: metrics::macro_f1(&scores),
         labels: dataset.labels.iter().cloned().zip(scores).collect(),
-        calibration_error: metrics::calibration_error(rows),
+        calibration_error: 0.0,
         coverage: covered.len() as f64 / rows.len().max(1) as f64,
         covered_accuracy: metrics::accuracy(covered),
         outliers_rejected: rejected as f64 / strangers.max(1) as f64,
@@ -190,7 +206,8 @@ struct CrossFit {
     right_without_severity: usize,
 }
 
-/// Fits the weights once for each fold, without it. `starts` holds where each search begins, and then what it found; sparse features
+/// Fits the weights once for each fold, without it. `starts` holds where each search begins, and then,
+/// where `is_warm`, what it found; sparse features
 /// from `severities` on are those of the severity.
 #[allow(clippy::too_many_arguments)] // each is a thing of its own, and the caller is one
 fn cross_fit(
@@ -200,6 +217,7 @@ fn cross_fit(
     folds: &[usize],
     penalty: Penalty,
     severities: u32,
+    is_warm: bool,
     starts: &mut [Option<Vec<f64>>],
     done: &(impl Fn() + Sync),
 ) -> CrossFit {
@@ -220,7 +238,7 @@ fn cross_fit(
             }
             features.logits_into(sample, &weights, row);
         }
-        *start = Some(weights);
+        *start = is_warm.then_some(weights);
         done();
     }
     CrossFit { logits, right_without_severity }
@@ -315,48 +333,6 @@ fn held_out_familiarity(dataset: &Dataset, encoded: &Encoded, folds: &[usize], c
         }
     }
     odds
-}
-
-/// The temperature with the least log loss, by golden-section search over its logarithm. That logarithm has a normal prior around
-/// 0, which many templates outweigh: a few that are all predicted right would otherwise ask for certainty.
-fn best_temperature(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize) -> f64 {
-    let loss = |temperature: f64| {
-        losses(logits, truth, counts, labels, temperature).iter().sum::<f64>()
-            + 0.5 * temperature.ln().powi(2)
-    };
-    let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
-    let (mut low, mut high) = (0.05_f64.ln(), 20.0_f64.ln());
-    while high - low > 1e-4 {
-        let (left, right) = (high - ratio * (high - low), low + ratio * (high - low));
-        if loss(left.exp()) < loss(right.exp()) {
-            high = right;
-        } else {
-            low = left;
-        }
-    }
-    (0.5 * (low + high)).exp()
-}
-
-/// Log loss of each row of logits at a temperature, times what the row counts.
-fn losses(logits: &[f64], truth: &[u16], counts: &[f64], labels: usize, temperature: f64) -> Vec<f64> {
-    let rows = logits.chunks_exact(labels).zip(truth).zip(counts);
-    rows.map(|((row, &answer), count)| {
-        let scaled: Vec<f64> = row.iter().map(|logit| logit / temperature).collect();
-        count * (log_sum_exp(&scaled) - scaled[usize::from(answer)])
-    })
-    .collect()
-}
-
-/// The likeliest label and its probability at a temperature.
-fn likeliest(logits: &[f64], temperature: f64) -> (usize, f64) {
-    let probabilities = softmax(logits, temperature).into_iter().enumerate();
-    probabilities.max_by(|a, b| a.1.total_cmp(&b.1)).expect("a model has labels")
-}
-
-fn softmax(logits: &[f64], temperature: f64) -> Vec<f64> {
-    let scaled: Vec<f64> = logits.iter().map(|logit| logit / temperature).collect();
-    let total = log_sum_exp(&scaled);
-    scaled.into_iter().map(|logit| (logit - total).exp()).collect()
 }
 
 /// The value that `share` of `values` lie below.

@@ -20,6 +20,13 @@ pub struct Settings {
     pub prior: Prior,
     /// Inverse strengths of the regularisation to choose from.
     pub regularisations: Vec<f64>,
+    /// Largest gradient component, relative to the first, at which a fit of cross-validation is done: fits that only
+    /// compare or judge need not be followed to the end.
+    pub tolerance: f64,
+    /// The same for the fit of the model.
+    pub final_tolerance: f64,
+    /// What the first step of a fit is multiplied by: the gradient of a label shrinks with their number.
+    pub first_step: f64,
 }
 
 impl Default for Settings {
@@ -32,6 +39,34 @@ impl Default for Settings {
             severity_weight: 2.0,
             prior: Prior::Data,
             regularisations: vec![1.0, 10.0, 100.0],
+            tolerance: 1e-4,
+            final_tolerance: 1e-5,
+            first_step: 1.0,
+        }
+    }
+}
+
+/// Labels beyond which a fit costs so much that there are only a few.
+const MANY_LABELS: usize = 128;
+
+impl Settings {
+    /// The settings for so many labels. With many of them, each fit takes as long as all fits of an ordinary training, and
+    /// labels have a few templates each, of which five folds tell no more than two; a fit is followed less far, since
+    /// its first steps, which lead from the mean of all templates to those of the labels, decide.
+    #[must_use]
+    pub fn for_labels(self, labels: usize) -> Self {
+        if labels <= MANY_LABELS {
+            return self;
+        }
+        #[allow(clippy::cast_precision_loss)] // fewer than 65,536
+        let first_step = labels as f64;
+        Self {
+            folds: 2,
+            regularisations: vec![10.0],
+            tolerance: 1e-2,
+            final_tolerance: 1e-2,
+            first_step,
+            ..self
         }
     }
 }

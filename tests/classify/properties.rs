@@ -57,6 +57,7 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
         label: "label".to_owned(),
         overwrite: false,
         no_header: false,
+        labelled: false,
     };
     let whole = [b"s,m\n", csv].concat();
     let input =

@@ -1,6 +1,10 @@
 //! `rules`, `train`, `eval`, `suggest`, `embed` and `model`, through the real binary.
 #![cfg(feature = "bundled")]
 
+mod files;
+mod labels;
+mod reading;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Output};

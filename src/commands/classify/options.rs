@@ -37,22 +37,22 @@ pub fn options(
         format,
         text_output: output_format_of(arguments, output),
         columns: columns.clone(),
-        delimiter: setup::delimiter(&arguments.columns, Some(input)),
+        delimiter: setup::delimiter(&arguments.reading.columns, Some(input)),
         added: Added {
             severity: arguments.add.contains(&Addition::Severity),
             template: arguments.add.contains(&Addition::Template),
             explanation: arguments.explain,
         },
         filter: filter(arguments),
-        multiline: arguments.multiline.clone(),
+        multiline: arguments.reading.multiline.clone(),
         csv_safe: arguments.csv_safe,
         limits: Limits {
-            record_bytes: arguments.max_record_bytes,
+            record_bytes: arguments.reading.max_record_bytes,
             bad_rows: if arguments.on_bad_row == OnBadRow::Skip { BadRows::Skip } else { BadRows::Fail },
             live: arguments.follow,
             ..Limits::default()
         },
-        decompressed_bytes: arguments.max_decompressed_bytes,
+        decompressed_bytes: arguments.reading.max_decompressed_bytes,
     })
 }
 

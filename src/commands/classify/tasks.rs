@@ -4,10 +4,12 @@ use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::super::overlap::Files;
 use super::options::{format_of, output_format_of};
 use crate::cli::{Classify, OnBadRow};
+use crate::config::Config;
 use crate::error::usage;
-use crate::output::{followed, is_stderr, is_stdout};
+use crate::output::{is_stderr, is_stdout};
 use crate::session::{Format, OutputFormat, compression_named};
 
 /// An input and where its rows go.
@@ -76,37 +78,24 @@ pub fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
 }
 
 /// Refuses what would lose rows: files that are read and written at once, and rejects that go nowhere.
-pub fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
+pub fn check(arguments: &Classify, config: &Config, tasks: &[Task]) -> Result<()> {
     let skips = arguments.on_bad_row == OnBadRow::Skip;
     if skips != arguments.rejects.is_some() {
         return Err(usage("--on-bad-row skip and --rejects FILE go together: rows are never dropped unseen"));
     }
-    let stdin = Path::new("/dev/stdin");
-    let stdout = Path::new("/dev/stdout");
     let watch = &arguments.watch;
-    let beside =
-        [&arguments.rejects, &arguments.summary, &watch.history, &watch.report].map(|path| path.as_deref());
-    let written =
-        tasks.iter().map(|task| task.output.as_deref()).chain(beside.into_iter().flatten().map(Some));
-    let written: Vec<&Path> =
-        written.map(|path| path.filter(|path| !is_stdout(path)).unwrap_or(stdout)).collect();
-    for (index, output) in written.iter().enumerate() {
-        for task in tasks {
-            let input = if task.input == Path::new("-") { stdin } else { &task.input };
-            if same_file(input, output) {
-                return Err(usage(format!(
-                    "{}: is the input, too: write to another file and rename it",
-                    output.display()
-                )));
-            }
-        }
-        if written[..index].iter().any(|other| {
-            let both_stdout = *other == stdout && *output == stdout;
-            both_stdout || same_file(other, output) || !output.exists() && place(other) == place(output)
-        }) {
-            return Err(usage(format!("{}: two outputs cannot be written to one file", output.display())));
-        }
-    }
+    let files = Files::default()
+        .stages(&arguments.stages)
+        .llm_cache(config, &arguments.llm)
+        .writes(arguments.rejects.as_deref())
+        .writes(arguments.summary.as_deref())
+        .writes(watch.history.as_deref())
+        .writes(watch.report.as_deref());
+    let files = tasks.iter().fold(files, |files, task| {
+        let output = task.output.as_deref().unwrap_or(Path::new("-"));
+        files.input(Some(&task.input)).writes(Some(output))
+    });
+    files.check()?;
     if arguments.follow {
         // A file appears when the input ends, and a live one ends with the process.
         let late = |path: &&Path| {
@@ -132,36 +121,4 @@ pub fn check(arguments: &Classify, tasks: &[Task]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Where a file that is not there yet would be made, the same for each of its names.
-fn place(path: &Path) -> PathBuf {
-    let target = followed(path);
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (std::fs::canonicalize(folder), target.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => target,
-    }
-}
-
-/// Whether two names are of one regular file.
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
-        (Ok(a), Ok(b)) => a.is_file() && (a == b || same_inode(&a, &b)),
-        _ => false,
-    }
-}
-
-#[cfg(unix)]
-fn same_inode(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (std::fs::metadata(a), std::fs::metadata(b)) {
-        (Ok(a), Ok(b)) => a.is_file() && a.dev() == b.dev() && a.ino() == b.ino(),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_inode(_a: &Path, _b: &Path) -> bool {
-    false
 }

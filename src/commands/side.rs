@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::path::Path;
 
 use super::setup;
-use crate::cli::Reading;
+use crate::cli::Sides;
 use crate::error::{find, usage};
 use crate::history::{Collection, Counting, Entry, Observer, Run, Store, is_store, now};
 use crate::input::open::{ColumnNames, Source};
@@ -17,7 +17,7 @@ use crate::session::{Format, Opened, Options, OutputFormat, Session};
 
 /// Reads sides; the model is loaded for the first that is a log.
 pub struct Reader<'a> {
-    reading: &'a Reading,
+    reading: &'a Sides,
     columns: ColumnNames,
     session: Session,
     /// Count in the order of the rows as well.
@@ -26,12 +26,12 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader for these flags.
-    pub fn new(reading: &'a Reading, in_order: bool) -> Result<Self> {
+    pub fn new(reading: &'a Sides, in_order: bool) -> Result<Self> {
         let config = setup::config(reading.stages.config.as_deref())?;
         let cascade = setup::cascade(&reading.stages, &config, None, false)?;
         let resources = Resources { threads: setup::threads(&reading.running), table_size: 200_000 };
         let session = Session::new(cascade, None, resources);
-        let mut columns = setup::columns(&reading.columns, &config, reading.label_column.as_deref(), true);
+        let mut columns = setup::columns(&reading.records, &config, reading.label_column.as_deref(), true);
         columns.time.clone_from(&reading.time_column);
         Ok(Self { reading, columns, session, in_order })
     }
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
 
     /// Whether there is just no source column, and nobody said that there is one.
     fn may_lack_source(&self, error: &anyhow::Error) -> bool {
-        self.reading.columns.source_column.is_none()
+        self.reading.records.columns.source_column.is_none()
             && matches!(
                 find::<InputError>(error),
                 Some(InputError::MissingColumn { column: Column::Source, .. })
@@ -112,13 +112,13 @@ impl<'a> Reader<'a> {
             format: self.reading.input_format.unwrap_or_else(|| Format::named(path)),
             text_output: OutputFormat::Csv,
             columns: self.columns.clone(),
-            delimiter: setup::delimiter(&self.reading.columns, Some(path)),
+            delimiter: setup::delimiter(&self.reading.records.columns, Some(path)),
             added: Added::default(),
             filter: LabelFilter::All,
-            multiline: self.reading.multiline.clone(),
+            multiline: self.reading.records.multiline.clone(),
             csv_safe: false,
-            limits: Limits::default(),
-            decompressed_bytes: 1 << 40,
+            limits: Limits { record_bytes: self.reading.records.max_record_bytes, ..Limits::default() },
+            decompressed_bytes: self.reading.records.max_decompressed_bytes,
         }
     }
 }
