@@ -86,7 +86,13 @@ fn draw(path: &Path, message: &str, event: &str, seed: u64) -> Result<(Rows, Row
 }
 
 fn macro_f1(encoder: &Encoder, train: &Rows, test: &Rows) -> Result<f64> {
-    let examples = train.iter().map(|(message, label)| Example { message, label, group: "", weight: 1.0 });
+    let seen: Vec<Template> = train.iter().map(|(message, _)| Template::of(message.as_bytes())).collect();
+    let examples = seen.iter().zip(train).map(|(template, (_, label))| Example {
+        template,
+        label,
+        group: "",
+        weight: 1.0,
+    });
     let dataset = Dataset::new(examples)?;
     let settings = Settings::default();
     let encoded = Encoded::new(&dataset, encoder, &settings, |_| ())?;
@@ -105,5 +111,5 @@ fn macro_f1(encoder: &Encoder, train: &Rows, test: &Rows) -> Result<f64> {
             Some(Scored { confidence: f64::from(prediction.confidence), predicted: prediction.label, truth })
         })
         .collect();
-    Ok(metrics::macro_f1(&metrics::label_scores(&metrics::confusion(&rows, dataset.labels.len()))))
+    Ok(metrics::macro_f1(&metrics::label_scores(&metrics::confusion(&rows), dataset.labels.len())))
 }

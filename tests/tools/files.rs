@@ -62,7 +62,7 @@ fn embed_writes_what_the_outputs_name_stands_for() {
         let output = desk.run(&["embed", "-q", "a.csv", "-o", name]);
         assert!(output.status.success() && output.stderr.is_empty(), "{name}");
         let mut bytes = desk.read(name);
-        if name.ends_with(".gz") {
+        if std::path::Path::new(name).extension().is_some_and(|extension| extension == "gz") {
             let packed = std::mem::take(&mut bytes);
             flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
         }
