@@ -117,7 +117,7 @@ fn exit_statuses_tell_usage_from_data() {
     folder.run(["--config", "no-such.toml"]).ended(2);
     folder.write("bad.toml", "[[rule]]\nlabel = \"A\"\npattern = \"(\"\n");
     let mut command = folder.logclass(["classify", "--config", "bad.toml"]);
-    run(&mut command, SMALL.as_bytes()).ended(1);
+    run(&mut command, SMALL.as_bytes()).refused(2, &["bad.toml: line 1", "unclosed group"]);
     folder.pipe([""; 0], b"source,log_message\na\n").refused(1, &["line 2", "1 field, header has 2"]);
     folder.pipe([""; 0], b"source,log_message\na,b\nc,\"d\n").refused(1, &["line 3", "byte 25", "quote"]);
 }
