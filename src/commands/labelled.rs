@@ -112,8 +112,8 @@ impl Labelled<'_> {
     fn check_source(self, records: &Records) -> Result<()> {
         let wanted = match (self.group, &self.reading.columns.source_column) {
             (Some(group), _) => (Column::Group, group),
-            (None, Some(source)) => (Column::Source, source.as_str()),
-            (None, None) => return Ok(()),
+            (None, Some(source)) if self.columns.source.is_some() => (Column::Source, source.as_str()),
+            (None, _) => return Ok(()),
         };
         let there = records.columns().to_vec();
         let error = InputError::MissingColumn { column: wanted.0, wanted: wanted.1.to_owned(), there };
