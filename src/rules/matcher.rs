@@ -1,12 +1,13 @@
 //! Matching: rules in groups of one scope and subject, each group compiled together when it is first needed.
 
 use anyhow::{Result, anyhow};
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::packs;
+use super::pattern::{check_pattern, last_line};
 use super::rule::{Rule, Scope, Subject};
 use super::search::Search;
 use crate::envelope::Envelope;
@@ -40,7 +41,7 @@ struct Compiled {
     others: RegexSet,
     others_of: Vec<usize>,
     /// Searches for all literals at once, and whose each is.
-    search: Search,
+    search: Option<Search>,
     literal_of: Vec<usize>,
     singles: Vec<OnceLock<Regex>>,
 }
@@ -51,15 +52,6 @@ const AUTOMATON_BYTES: usize = 32 << 20;
 
 /// Longest name of a program that rules can be for.
 const LONGEST_PROGRAM: usize = 64;
-
-/// Checks that `pattern` is a regular expression.
-///
-/// # Errors
-/// Why it is none, on one line.
-pub fn check_pattern(pattern: &str) -> Result<()> {
-    RegexBuilder::new(pattern).build().map_err(|error| anyhow!("{}", last_line(&error.to_string())))?;
-    Ok(())
-}
 
 impl Rules {
     /// Compiles `rules`, which keep their order.
@@ -72,9 +64,8 @@ impl Rules {
             // The bundled packs are compiled when needed, and all of them by a test.
             let is_bundled = rule.pack.as_deref().is_some_and(packs::is_bundled);
             if !is_bundled {
-                RegexBuilder::new(&rule.pattern).build().map_err(|error| {
-                    anyhow!("line {}: rule {:?}: {}", rule.line, rule.name, last_line(&error.to_string()))
-                })?;
+                check_pattern(&rule.pattern)
+                    .map_err(|error| anyhow!("line {}: rule {:?}: {error}", rule.line, rule.name))?;
             }
             let found = groups
                 .iter_mut()
@@ -206,8 +197,9 @@ impl Group {
             let matches = compiled.others.matches(text);
             found.extend(matches.into_iter().map(|index| self.places[compiled.others_of[index]]));
         }
+        let Some(search) = &compiled.search else { return found };
         let mut tried: Vec<usize> = Vec::new();
-        compiled.search.each(text, |literal| {
+        search.each(text, |literal| {
             let index = compiled.literal_of[literal];
             if tried.contains(&index) {
                 return;
@@ -242,11 +234,6 @@ fn readable(text: &[u8]) -> Cow<'_, [u8]> {
         .map(|letter| if letter != '\n' && (letter.is_whitespace() || letter == '\0') { ' ' } else { letter })
         .collect();
     Cow::Owned(spaced.into_bytes())
-}
-
-/// The sentence of a regex error, without the drawing above it.
-fn last_line(error: &str) -> &str {
-    error.lines().last().unwrap_or(error).trim_start_matches("error: ")
 }
 
 #[cfg(test)]

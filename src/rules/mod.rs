@@ -7,9 +7,11 @@
 mod check;
 mod matcher;
 pub mod packs;
+mod pattern;
 mod rule;
 mod search;
 
 pub use check::{findings, name_of};
-pub use matcher::{Rules, check_pattern};
+pub use matcher::Rules;
+pub use pattern::check_pattern;
 pub use rule::{Rule, Scope, Subject};

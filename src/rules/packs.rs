@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::matcher::check_pattern;
+use super::pattern::check_pattern;
 use super::rule::{Rule, Scope, Subject};
 use crate::config::line_and_column;
 use crate::error::{UsageError, usage};

@@ -30,8 +30,9 @@ struct Entry {
 }
 
 impl Search {
-    /// A search for `literals`, each four bytes long or longer.
-    pub(super) fn new(literals: impl Iterator<Item = &'static str>) -> Self {
+    /// A search for `literals`, each four bytes long or longer; none where there are none, since most groups of rules
+    /// that a user writes have no literals, and need no pass over the text.
+    pub(super) fn new(literals: impl Iterator<Item = &'static str>) -> Option<Self> {
         let mut entries: Vec<Entry> = literals
             .enumerate()
             .map(|(literal, text)| {
@@ -41,6 +42,9 @@ impl Search {
                 Entry { window: number(window), offset, text, literal }
             })
             .collect();
+        if entries.is_empty() {
+            return None;
+        }
         entries.sort_by_key(|entry| (bucket(entry.window), entry.literal));
         let mut filter = vec![0; 1 << (FILTER_BITS - 6)];
         let mut buckets = vec![0; (1 << BUCKET_BITS) + 1];
@@ -52,7 +56,7 @@ impl Search {
         for index in 1..buckets.len() {
             buckets[index] += buckets[index - 1];
         }
-        Self { filter, buckets, entries }
+        Some(Self { filter, buckets, entries })
     }
 
     /// Calls `found` with the number of a literal wherever it is in `text`.
@@ -108,11 +112,16 @@ mod tests {
 
     const LITERALS: [&str; 7] = ["disk", "disk full", "full of", "panic", " by ", "isk f", "ABCD"];
 
+    #[test]
+    fn without_literals_there_is_nothing_to_search_for() {
+        assert!(Search::new(std::iter::empty()).is_none());
+    }
+
     proptest! {
         #[test]
         fn every_literal_is_found_wherever_it_is(text in "(disk| full| of|panic| by |ABC|D|x|é){0,12}") {
             let mut found = Vec::new();
-            Search::new(LITERALS.into_iter()).each(text.as_bytes(), |literal| found.push(literal));
+            Search::new(LITERALS.into_iter()).unwrap().each(text.as_bytes(), |literal| found.push(literal));
             found.sort_unstable();
             found.dedup();
             let expected: Vec<usize> = (0..LITERALS.len()).filter(|&at| text.contains(LITERALS[at])).collect();
