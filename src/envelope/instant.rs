@@ -5,15 +5,16 @@
 //! or nanoseconds. A time without a zone is taken for UTC; one without a year is the latest such day that is not
 //! more than a day ahead of `now`. A clock without a date says nothing.
 
+use super::calendar::{civil, days};
 use super::scan::{byte, digits, part, run};
 
 const MONTHS: [&[u8; 3]; 12] =
     [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
 const DAYS: [&[u8; 3]; 7] = [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"];
 
-/// Hours from UTC of the zones that are written by name. Names that several countries use are read as in the United
+/// Half hours from UTC of the zones that are written by name. Names that several countries use are read as in the United
 /// States, `IST` as in India.
-const ZONES: [(&[u8], i64); 25] = [
+const ZONES: [(&[u8], i64); 28] = [
     (b"UTC", 0),
     (b"GMT", 0),
     (b"WET", 0),
@@ -39,9 +40,10 @@ const ZONES: [(&[u8], i64); 25] = [
     (b"CDT", -10),
     (b"CST", -12),
     (b"MDT", -12),
+    (b"MST", -14),
+    (b"PDT", -14),
+    (b"PST", -16),
 ];
-/// The rest of them.
-const PACIFIC: [(&[u8], i64); 3] = [(b"MST", -14), (b"PDT", -14), (b"PST", -16)];
 
 /// A date as it is written, where the year may be missing.
 struct Date {
@@ -244,7 +246,7 @@ fn zone(text: &[u8], at: usize) -> Option<i64> {
         return Some(if byte(text, start) == b'-' { -60 * minutes } else { 60 * minutes });
     }
     let name = part(text, start, run(text, start, 5, |byte| byte.is_ascii_uppercase()));
-    let known = ZONES.iter().chain(&PACIFIC).find(|(known, _)| *known == name);
+    let known = ZONES.iter().find(|(known, _)| *known == name);
     Some(known.map_or(0, |(_, halves)| halves * 1_800))
 }
 
@@ -282,39 +284,6 @@ fn number(text: &[u8], start: usize, end: usize) -> Option<i64> {
 /// A year of two digits: 1970 to 2069.
 fn century(year: i64) -> i64 {
     if year < 70 { 2000 + year } else { 1900 + year }
-}
-
-/// Days since 1970 of a date in the Gregorian calendar, if there is one. The arithmetic is that of Howard Hinnant's
-/// `days_from_civil` (<https://howardhinnant.github.io/date_algorithms.html>).
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    let shifted = if month > 2 { year } else { year - 1 };
-    let era = shifted.div_euclid(400);
-    let of_era = shifted.rem_euclid(400);
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
-}
-
-/// Year, month and day of a day since 1970, by the same source's `civil_from_days`.
-pub fn civil(day: i64) -> (i64, i64, i64) {
-    let shifted = day.saturating_add(719_468);
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -403,12 +372,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn days_come_back(day in -1_000_000_i64..4_000_000) {
-            let (year, month, of_month) = civil(day);
-            prop_assert_eq!(days(year, month, of_month), Some(day));
-        }
-
         #[test]
         fn no_text_and_no_clock_is_trouble(text in prop::collection::vec(any::<u8>(), 0..50), now in any::<i64>()) {
             let _ = instant(&text, now);

@@ -7,6 +7,7 @@
 //! again changes nothing. What no recogniser knows is all body.
 
 mod ansi;
+mod calendar;
 mod clock;
 mod frames;
 mod header;
@@ -29,8 +30,9 @@ mod vendor;
 
 use std::borrow::Cow;
 
+pub use calendar::civil;
 pub use clock::Clock;
-pub use instant::{civil, instant};
+pub use instant::instant;
 use layer::Layer;
 use moment::{Moment, Shape, moment};
 use scan::{byte, digits, has};

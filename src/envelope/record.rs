@@ -161,7 +161,8 @@ fn with_message(fields: &Fields<'_>, index: usize) -> Option<Vec<u8>> {
     let is_terse = !body.iter().any(u8::is_ascii_whitespace);
     for (other, (path, value)) in fields.iter().enumerate() {
         let value = first_line(value);
-        let name = telling(path).or_else(|| detail(path, value).filter(|_| is_terse));
+        let name = telling(path)
+            .or_else(|| (is_terse && is_detail(role_of(path, value), value)).then(|| role::inner(path)));
         let Some(name) = name.filter(|_| other != index && !value.is_empty()) else { continue };
         // `status=error` is a level, and `type=log` says nothing.
         let known = (role(path) == Role::MaybeLevel && Severity::parse(value).is_some())
@@ -190,14 +191,14 @@ fn telling(path: &[u8]) -> Option<&[u8]> {
     (role::tells(name) && !matches!(role(path), Role::Noise | Role::Level | Role::Time)).then_some(name)
 }
 
-/// The name of a field that belongs to no envelope, whatever it says.
-fn detail<'a>(path: &'a [u8], value: &[u8]) -> Option<&'a [u8]> {
-    let is_detail = match role_of(path, value) {
+/// Whether a field of this role belongs to no envelope, whatever it says.
+fn is_detail(role: Role, value: &[u8]) -> bool {
+    let says_something = match role {
         Role::Event | Role::Other => true,
         Role::MaybeLevel => Severity::parse(value).is_none() && value.len() > 1,
         _ => false,
     };
-    (is_detail && !is_uuid(value)).then(|| role::inner(path))
+    says_something && !is_uuid(value)
 }
 
 fn without_message(fields: &Fields<'_>) -> Vec<u8> {
@@ -205,13 +206,9 @@ fn without_message(fields: &Fields<'_>) -> Vec<u8> {
     for first in [true, false] {
         for (path, value) in fields.iter() {
             let value = first_line(value);
-            let kept = match role_of(path, value) {
-                Role::Event => first,
-                Role::Other | Role::Program => !first,
-                Role::MaybeLevel => !first && Severity::parse(value).is_none() && value.len() > 1,
-                _ => false,
-            };
-            if !kept || value.is_empty() || is_uuid(value) {
+            let role = role_of(path, value);
+            let is_kept = is_detail(role, value) || (role == Role::Program && !is_uuid(value));
+            if !is_kept || value.is_empty() || (role == Role::Event) != first {
                 continue;
             }
             let before = body.len();
