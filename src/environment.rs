@@ -6,6 +6,7 @@
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::error::usage;
 
@@ -21,6 +22,12 @@ pub fn os_value(name: &str) -> Option<OsString> {
 pub fn value(name: &str) -> Result<Option<String>> {
     let text = os_value(name).map(OsString::into_string).transpose();
     text.map_err(|_| usage(format!("the environment variable {name} is not valid UTF-8")))
+}
+
+/// The time that `SOURCE_DATE_EPOCH` asks to be taken for now, in seconds since 1970, so that a run can be repeated
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>). One that is no number is not heeded.
+pub fn source_date_epoch<T: FromStr>() -> Option<T> {
+    os_value("SOURCE_DATE_EPOCH")?.to_str()?.parse().ok()
 }
 
 /// Adds to an error about the file or folder at `path` that it was named by `variable`, if it was.

@@ -45,7 +45,9 @@ pub mod metrics;
 pub mod output;
 pub mod pipeline;
 mod position;
+mod prehashed;
 pub mod progress;
+pub mod prometheus;
 pub mod rules;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -25,7 +25,6 @@ use crate::summary::InputSummary;
 use options::options;
 use outcome::{report, summarise};
 use tasks::{Task, check, tasks};
-pub use watch::format_of;
 use watch::{Watching, check_labels};
 
 /// Runs the command.

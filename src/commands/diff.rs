@@ -1,7 +1,6 @@
 //! `logclass diff`: what differs between two sides, beyond chance.
 
 use anyhow::Result;
-use std::collections::HashSet;
 
 use super::overlap::Files;
 use super::side::Reader;
@@ -10,7 +9,6 @@ use crate::console::tell;
 use crate::error::{ExitStatus, usage};
 use crate::history::alert::Evidence;
 use crate::history::diff::{Names, compare, render};
-use crate::history::{Entry, Id, Run};
 use crate::output::Output;
 
 /// Runs the command.
@@ -34,16 +32,12 @@ pub fn run(arguments: &Diff) -> Result<ExitStatus> {
     let mut output = Output::create(arguments.output.as_deref())?;
     output.write(&bytes)?;
     output.finish()?;
-    let known: HashSet<Id> = old.entries.values().map(Entry::id).collect();
-    let mut labels = Run::default().labels;
-    for entry in new.entries.values() {
-        *labels.entry(entry.label.clone()).or_default() += entry.count;
-    }
+    let (known, labels) = (old.ids(), new.labels());
     let evidence =
         Evidence { seen: &new, known: Some(&known), comparison: Some(&comparison), labels: &labels };
     let mut status = ExitStatus::Done;
     for alert in arguments.fail_on.iter().filter_map(|condition| condition.check(evidence)) {
-        tell(&format!("logclass: alert: {}: {}\n", alert.condition, alert.reason));
+        tell(&format!("logclass: {alert}\n"));
         status = ExitStatus::Alert;
     }
     Ok(status)

@@ -29,7 +29,7 @@ pub fn run(arguments: &Embed) -> Result<ExitStatus> {
     let mut names = setup::columns(&arguments.reading, &config, None, true);
     names.source = None;
     let input = arguments.input.as_deref();
-    let mut records = Records::open(input, arguments.input_format, &arguments.reading, names)?;
+    let mut records = Records::open(input, arguments.input_format, &arguments.reading, &names)?;
     if !arguments.running.quiet {
         records.tell_delimiter();
     }

@@ -79,12 +79,8 @@ fn info(file: &Path) -> Result<ExitStatus> {
     if let (Some(first), Some(last)) = (first, last) {
         let _ = writeln!(text, "seen       {} to {}", rfc3339(first), rfc3339(last));
     }
-    let mut labels = std::collections::BTreeMap::<&str, u64>::new();
-    for entry in history.entries.values() {
-        *labels.entry(&entry.label).or_default() += entry.count;
-    }
-    let mut labels: Vec<(&str, u64)> = labels.into_iter().collect();
-    labels.sort_by_key(|&(label, rows)| (std::cmp::Reverse(rows), label));
+    let mut labels: Vec<(String, u64)> = history.labels().into_iter().collect();
+    labels.sort_by_key(|&(_, rows)| std::cmp::Reverse(rows)); // equals stay in the order of their names
     for (label, rows) in labels {
         let _ = writeln!(text, "  {:>12}  {label}", grouped(rows));
     }

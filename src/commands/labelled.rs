@@ -67,7 +67,7 @@ impl Labelled<'_> {
         }
         let source = self.group.map(str::to_owned).or_else(|| self.columns.source.clone());
         let columns = ColumnNames { source, labelled: true, ..self.columns.clone() };
-        let mut records = Records::open(Some(path), self.format, self.reading, columns)
+        let mut records = Records::open(Some(path), self.format, self.reading, &columns)
             .map_err(|error| if self.group.is_some() { of_group(error, path) } else { error })?;
         if !records.has_source() {
             self.check_source(&records)?;

@@ -88,9 +88,8 @@ pub fn handles_signals(cli: &Cli) -> bool {
 pub fn watch_signals() {
     #[cfg(unix)]
     {
-        use crate::signals::{ENDING, die_by, is_ignored};
-        let heeded: Vec<_> = ENDING.into_iter().filter(|&signal| !is_ignored(signal)).collect();
-        if let Ok(mut signals) = signal_hook::iterator::Signals::new(heeded) {
+        use crate::signals::{die_by, heeded};
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new(heeded()) {
             std::thread::spawn(move || {
                 if let Some(signal) = signals.forever().next() {
                     crate::output::remove_unfinished();

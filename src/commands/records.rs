@@ -7,6 +7,7 @@ use std::path::Path;
 use super::setup;
 use crate::cli::Reading;
 use crate::console::tell;
+use crate::error::usage;
 use crate::input::open::{ColumnNames, Source};
 use crate::input::{Chunk, Limits, RecordSpan};
 use crate::label::LabelFilter;
@@ -29,22 +30,11 @@ impl Records {
         input: Option<&Path>,
         format: Option<Format>,
         reading: &Reading,
-        columns: ColumnNames,
+        columns: &ColumnNames,
     ) -> Result<Self> {
         let source = Source::new(input);
         let name = source.name();
-        let options = Options {
-            format: format.unwrap_or_else(|| input.map_or_else(Format::default, Format::named)),
-            text_output: OutputFormat::default(),
-            columns,
-            delimiter: setup::delimiter(&reading.columns, input),
-            added: Added::default(),
-            filter: LabelFilter::All,
-            multiline: reading.multiline.clone(),
-            csv_safe: false,
-            limits: Limits { record_bytes: reading.max_record_bytes, ..Limits::default() },
-            decompressed_bytes: reading.max_decompressed_bytes,
-        };
+        let options = options(reading, format, columns, input)?;
         let (bytes, _) = source.open()?;
         let records = session::Records::open(bytes, &options).with_context(|| name.clone())?;
         Ok(Self { name, records })
@@ -79,6 +69,35 @@ impl Records {
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         self.records.next_chunk().with_context(|| self.name.clone())
     }
+}
+
+/// How `input`, which is of `format` where that is given, is read and not written; nothing or `-` is standard input.
+///
+/// # Errors
+/// When a column is named that its format cannot have.
+pub fn options(
+    reading: &Reading,
+    format: Option<Format>,
+    columns: &ColumnNames,
+    input: Option<&Path>,
+) -> Result<Options> {
+    let format = format.unwrap_or_else(|| input.map_or_else(Format::default, Format::named));
+    if format == Format::Text && columns.time.is_some() {
+        let name = Source::new(input).name();
+        return Err(usage(format!("--time-column is for columns and fields, and {name} is text")));
+    }
+    Ok(Options {
+        format,
+        text_output: OutputFormat::default(),
+        columns: columns.clone(),
+        delimiter: setup::delimiter(&reading.columns, input),
+        added: Added::default(),
+        filter: LabelFilter::All,
+        multiline: reading.multiline.clone(),
+        csv_safe: false,
+        limits: Limits { record_bytes: reading.max_record_bytes, ..Limits::default() },
+        decompressed_bytes: reading.max_decompressed_bytes,
+    })
 }
 
 /// What people are told of a delimiter that nobody named.

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use std::path::Path;
 
-use super::classify::format_of;
 use super::overlap::Files;
 use super::side::Reader;
 use crate::cli::{Report, ReportFormat};
@@ -43,4 +42,12 @@ pub fn write_report(
     let mut output = Output::create(path)?;
     output.write(text.as_bytes())?;
     output.finish()
+}
+
+/// The format that a report's name stands for.
+pub fn format_of(path: &Path) -> ReportFormat {
+    let markdown = path
+        .extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case("md") || found.eq_ignore_ascii_case("markdown"));
+    if markdown { ReportFormat::Markdown } else { ReportFormat::Html }
 }

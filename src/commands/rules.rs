@@ -21,7 +21,7 @@ pub fn run(command: &RulesCommand) -> Result<ExitStatus> {
         RulesCommand::Test { input, format, config, rules, reading, examples } => {
             let (config, rules, name) = load(config.as_deref(), rules)?;
             let columns = setup::columns(reading, &config, None, true);
-            let mut records = Records::open(input.as_deref(), *format, reading, columns)?;
+            let mut records = Records::open(input.as_deref(), *format, reading, &columns)?;
             records.tell_delimiter();
             test(&mut records, &rules, &name, *examples)
         }

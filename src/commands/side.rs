@@ -3,19 +3,19 @@
 use anyhow::{Context, Result};
 use std::path::Path;
 
+use super::records::options;
 use super::setup;
 use crate::cli::Sides;
-use crate::error::{find, usage};
-use crate::history::{Collection, Counting, Entry, Observer, Run, Store, is_store, now};
+use crate::error::find;
+use crate::history::{Collection, Counting, Observer, Run, Store, is_store, now};
 use crate::input::open::{ColumnNames, Source};
-use crate::input::{Column, InputError, Limits};
-use crate::label::LabelFilter;
+use crate::input::{Column, InputError};
 use crate::output::Output;
-use crate::pipeline::{Added, Destination, Resources};
+use crate::pipeline::{Destination, Resources};
 use crate::progress::Progress;
-use crate::session::{Format, Opened, Options, OutputFormat, Session};
+use crate::session::{Opened, Options, Session};
 
-/// Reads sides; the model is loaded for the first that is a log.
+/// Reads sides.
 pub struct Reader<'a> {
     reading: &'a Sides,
     columns: ColumnNames,
@@ -57,10 +57,8 @@ impl<'a> Reader<'a> {
         let mut observer =
             Observer::new(Counting { now: time, in_order: self.in_order }, self.reading.history_size);
         observer.from_input(&name);
-        let mut options = self.options(named);
-        if options.format == Format::Text && options.columns.time.is_some() {
-            return Err(usage(format!("--time-column is for columns and fields, and {name} is text")));
-        }
+        let Sides { records, input_format, .. } = self.reading;
+        let mut options = options(records, *input_format, &self.columns, Some(named))?;
         let opened = match self.open(path, &options) {
             Err(error) if self.may_lack_source(&error) => {
                 options.columns.source = None;
@@ -84,11 +82,8 @@ impl<'a> Reader<'a> {
         let mut collection = observer.finish();
         let mut run = Run { time, rows, seconds: start.elapsed().as_secs_f64(), ..Run::default() };
         run.name_inputs(std::iter::once(name));
-        for entry in collection.entries.values() {
-            *run.labels.entry(entry.label.clone()).or_default() += entry.count;
-        }
-        let ids = collection.entries.values().map(Entry::id);
-        run.templates = ids.collect::<std::collections::HashSet<_>>().len() as u64;
+        run.labels = collection.labels();
+        run.templates = collection.ids().len() as u64;
         collection.runs.push(run);
         Ok(collection)
     }
@@ -105,20 +100,5 @@ impl<'a> Reader<'a> {
                 find::<InputError>(error),
                 Some(InputError::MissingColumn { column: Column::Source, .. })
             )
-    }
-
-    fn options(&self, path: &Path) -> Options {
-        Options {
-            format: self.reading.input_format.unwrap_or_else(|| Format::named(path)),
-            text_output: OutputFormat::Csv,
-            columns: self.columns.clone(),
-            delimiter: setup::delimiter(&self.reading.records.columns, Some(path)),
-            added: Added::default(),
-            filter: LabelFilter::All,
-            multiline: self.reading.records.multiline.clone(),
-            csv_safe: false,
-            limits: Limits { record_bytes: self.reading.records.max_record_bytes, ..Limits::default() },
-            decompressed_bytes: self.reading.records.max_decompressed_bytes,
-        }
     }
 }

@@ -39,7 +39,7 @@ pub fn run(arguments: &Suggest) -> Result<ExitStatus> {
     let cascade = setup::cascade(&arguments.stages, &config, None, false)?;
     let names = setup::columns(&arguments.reading, &config, None, true);
     let input = arguments.input.as_deref();
-    let mut records = Records::open(input, arguments.format, &arguments.reading, names.clone())?;
+    let mut records = Records::open(input, arguments.format, &arguments.reading, &names)?;
     if !arguments.running.quiet {
         records.tell_delimiter();
     }

@@ -13,6 +13,7 @@ use crate::cli::Train;
 use crate::console::tell;
 use crate::encoder::files::EncoderFiles;
 use crate::encoder::{Encoder, EncoderSource, files::hex, parse_source};
+use crate::environment::source_date_epoch;
 use crate::error::{ExitStatus, usage};
 use crate::head::TrainingInfo;
 use crate::output::Output;
@@ -27,7 +28,7 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
     check_files(arguments)?;
     let mut training = TrainingInfo::default();
     let rows = read(arguments, &mut training)?;
-    training.date = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+    training.date = source_date_epoch();
     let dataset = Dataset::new(rows.iter().map(LabelledRow::example))?;
     warn(&dataset);
     if let Prior::Named(named) = &arguments.prior

@@ -9,6 +9,7 @@
 //! `any` stands for every label.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::str::FromStr;
 
 use super::collection::Collection;
@@ -94,6 +95,12 @@ pub struct Alert {
     /// The first line of the most telling template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+}
+
+impl fmt::Display for Alert {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "alert: {}: {}", self.condition, self.reason)
+    }
 }
 
 /// What conditions are held against.

@@ -1,9 +1,9 @@
 //! Entries and runs, wherever they come from.
 
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::entry::{Entry, rarest_first};
+use super::entry::{Entry, Id, rarest_first};
 
 /// The figures of one run, as a history keeps them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,20 @@ impl Collection {
     /// Records of all entries.
     pub fn rows(&self) -> u64 {
         self.entries.values().map(|entry| entry.count).sum()
+    }
+
+    /// The distinct templates.
+    pub fn ids(&self) -> HashSet<Id> {
+        self.entries.values().map(Entry::id).collect()
+    }
+
+    /// Records of each label.
+    pub fn labels(&self) -> BTreeMap<String, u64> {
+        let mut labels = BTreeMap::new();
+        for entry in self.entries.values() {
+            *labels.entry(entry.label.clone()).or_default() += entry.count;
+        }
+        labels
     }
 
     /// The entries in an order that depends on nothing else: most frequent first, then by label and template.

@@ -33,11 +33,11 @@ pub use series::{Series, width};
 pub use store::{Recorded, Store, is_store};
 
 use crate::envelope::civil;
+use crate::environment::source_date_epoch;
 
 /// Seconds since 1970 now, or what `SOURCE_DATE_EPOCH` says, so that a run can be repeated.
 pub fn now() -> i64 {
-    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
-    fixed.unwrap_or_else(|| {
+    source_date_epoch().unwrap_or_else(|| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     })

@@ -4,15 +4,14 @@
 //! count the rows of a chunk by template and minute ([`Groups`]), and the writer, which knows the final labels, adds
 //! a chunk's groups to the entries. Only an entry that is new has its template made and redacted.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasherDefault;
-use std::hash::Hasher;
+use std::collections::HashSet;
 
 use super::collection::Collection;
 use super::entry::{Entry, Id};
 use super::sample;
 use super::series::Series;
 use crate::input::{Chunk, RecordSpan};
+use crate::prehashed::PrehashedMap;
 use crate::template;
 
 /// How rows are counted.
@@ -32,28 +31,6 @@ pub struct Sighting {
     /// Its time in seconds since 1970.
     pub seconds: i64,
 }
-
-/// Takes a number that is a hash already.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
-type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
 
 /// Two numbers as one, mixed well (the finaliser of `SplitMix64`).
 pub fn mixed(one: u64, other: u64) -> u64 {
@@ -77,7 +54,7 @@ struct Group {
 /// The groups of a chunk, in the order of their first rows.
 #[derive(Debug, Default)]
 pub struct Groups {
-    index: HashedMap<u32>,
+    index: PrehashedMap<u64, u32>,
     all: Vec<Group>,
     in_order: bool,
 }
@@ -134,16 +111,14 @@ pub struct Observer {
     counting: Counting,
     /// Entries held at the most, twice.
     limit: usize,
-    places: HashedMap<usize>,
+    places: PrehashedMap<u64, usize>,
     entries: Vec<(u64, Entry)>,
     /// Name of the input that is being read.
     input: String,
     /// Its rows that came in earlier chunks.
     rows: u64,
-    /// Templates that were known before.
-    known: Option<HashSet<Id>>,
-    /// Templates that were not, and were met.
-    new: HashSet<Id>,
+    /// Templates that were met, for who is told of new ones at once.
+    met: HashSet<Id>,
     live: Option<Box<dyn Live>>,
     dropped: u64,
 }
@@ -160,20 +135,14 @@ impl Observer {
         Self {
             counting,
             limit: limit.max(1),
-            places: HashedMap::default(),
+            places: PrehashedMap::default(),
             entries: Vec::new(),
             input: String::new(),
             rows: 0,
-            known: None,
-            new: HashSet::new(),
+            met: HashSet::new(),
             live: None,
             dropped: 0,
         }
-    }
-
-    /// Templates that were known before; others are new.
-    pub fn knows(&mut self, known: HashSet<Id>) {
-        self.known = Some(known);
     }
 
     /// Tells `live` of every chunk.
@@ -213,9 +182,7 @@ impl Observer {
                 entry.order.add(i64::try_from(row).unwrap_or(i64::MAX), count);
             }
             if let Some(live) = &mut self.live {
-                let is_new = met_now
-                    && self.known.as_ref().is_none_or(|known| !known.contains(&entry.id()))
-                    && { self.new.insert(entry.id()) };
+                let is_new = met_now && self.met.insert(entry.id());
                 live.rows(count, &entry.label, entry.severity.map_or("", |found| found.as_str()), is_new);
             }
         }

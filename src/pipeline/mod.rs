@@ -188,27 +188,23 @@ impl<'a> Pipeline<'a> {
             let envelope = template::open_front(&message);
             let by_rules =
                 if path.rules { self.cascade.by_rules(&source, &message, &envelope) } else { None };
-            if let Some(verdict) = by_rules
-                && path.llm != LlmTurn::First
-            {
-                let mut seen = Sighting::default();
-                if let Some(counter) = counting {
-                    template::mask_into(&envelope.body, &mut masked);
-                    let key = table::key(&masked, chunk.severity(record, &envelope), path);
-                    seen = counter.sighting(key, by_rules, &source, &envelope);
-                    draft.count(row, seen, counting.as_mut(), &chunk, record);
-                }
-                recent.put(message_key, Met::Settled(verdict), seen);
-                draft.verdicts.push(verdict);
-                continue;
-            }
-            template::mask_into(&envelope.body, &mut masked);
+            let settled = by_rules.filter(|_| path.llm != LlmTurn::First);
             let severity = chunk.severity(record, &envelope);
-            let key = table::key(&masked, severity, path);
+            let mut key = Key::default();
+            // What a rule has settled has a template for a history alone.
+            if settled.is_none() || counting.is_some() {
+                template::mask_into(&envelope.body, &mut masked);
+                key = table::key(&masked, severity, path);
+            }
             let mut seen = Sighting::default();
             if let Some(counter) = counting {
                 seen = counter.sighting(key, by_rules, &source, &envelope);
                 draft.count(row, seen, counting.as_mut(), &chunk, record);
+            }
+            if let Some(verdict) = settled {
+                recent.put(message_key, Met::Settled(verdict), seen);
+                draft.verdicts.push(verdict);
+                continue;
             }
             if masked.is_empty() {
                 draft.verdicts.push(Verdict::unclassified(0.0, Reason::Empty));

@@ -3,47 +3,25 @@
 //! Two generations: new entries go to the young one; when that is full it becomes the old one, and the old
 //! one is dropped. A template dropped and met again is simply classified again.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::verdicts::Known;
 use crate::cascade::Path;
 use crate::envelope::Severity;
+use crate::prehashed::PrehashedMap;
 
 /// 128 bits of hash stand for a template and its path: two templates of a run share one with a probability
 /// under 1e-24 for a million of them.
 pub type Key = u128;
 
 /// A map whose keys are hashes already.
-pub type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
+pub type KeyMap<V> = PrehashedMap<Key, V>;
 
 /// The key of a template that takes `path`.
 pub fn key(text: &str, severity: Option<Severity>, path: Path) -> Key {
     let severity = severity.map_or(0, |severity| 1 + severity as u64);
     let seed = u64::from(path.rules) | u64::from(path.model) << 1 | (path.llm as u64) << 2 | severity << 8;
     xxh3_128_with_seed(text.as_bytes(), seed)
-}
-
-/// Takes the low half of a [`Key`] as its hash.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // the low half is meant
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
 }
 
 /// The templates met so far.

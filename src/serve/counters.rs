@@ -1,13 +1,13 @@
 //! Counts since the start, and how Prometheus reads them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::engine::Counts;
 use crate::llm::Report;
+use crate::prometheus::Page;
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -72,10 +72,10 @@ impl Counters {
 
     /// The page of `GET /metrics`.
     pub fn page(&self, gauges: &Gauges, llm: Option<&Report>) -> String {
-        let mut page = Page(String::new());
+        let mut page = Page::default();
         page.head("logclass_requests_total", "counter", "Requests answered, by route and status.");
         for ((route, status), count) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            page.line("logclass_requests_total", &format!("route=\"{route}\",status=\"{status}\""), count);
+            page.line("logclass_requests_total", &[("route", route), ("status", &status.to_string())], count);
         }
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         page.single("logclass_files_total", "counter", "Files classified.", work.files);
@@ -107,61 +107,33 @@ impl Counters {
             unanswered,
         );
         if let Some(llm) = llm {
-            page.llm(llm);
+            add_llm(&mut page, llm);
         }
         page.head("logclass_stage_rows_total", "counter", "Rows classified, by stage.");
         for (stage, rows) in &work.stages {
-            page.line("logclass_stage_rows_total", &format!("stage=\"{stage}\""), rows);
+            page.line("logclass_stage_rows_total", &[("stage", stage)], rows);
         }
         page.head("logclass_label_rows_total", "counter", "Rows classified, by label.");
         for (label, rows) in &work.labels {
-            page.line("logclass_label_rows_total", &format!("label=\"{}\"", escaped(label)), rows);
+            page.line("logclass_label_rows_total", &[("label", label)], rows);
         }
         drop(work);
         page.single("logclass_running", "gauge", "Files being classified.", gauges.running);
         page.single("logclass_jobs", "gauge", "Jobs kept.", gauges.jobs);
         page.single("logclass_uptime_seconds", "gauge", "Time since the start.", gauges.uptime.as_secs());
-        page.0
+        page.finish()
     }
 }
 
-struct Page(String);
-
-impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+fn add_llm(page: &mut Page, llm: &Report) {
+    let used = llm.usage;
+    page.single("logclass_llm_requests_total", "counter", "Requests to the LLM.", used.requests);
+    page.head("logclass_llm_tokens_total", "counter", "Tokens of the LLM's prompts and answers.");
+    page.line("logclass_llm_tokens_total", &[("part", "prompt")], used.prompt_tokens);
+    page.line("logclass_llm_tokens_total", &[("part", "answer")], used.completion_tokens);
+    if let Some(cost) = llm.cost {
+        page.single("logclass_llm_cost_total", "counter", "What they cost, by the prices in [llm].", cost);
     }
-
-    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "{name}{{{labels}}} {value}");
-    }
-
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.head(name, kind, help);
-        let _ = writeln!(self.0, "{name} {value}");
-    }
-}
-
-impl Page {
-    fn llm(&mut self, llm: &Report) {
-        let used = llm.usage;
-        self.single("logclass_llm_requests_total", "counter", "Requests to the LLM.", used.requests);
-        self.head("logclass_llm_tokens_total", "counter", "Tokens of the LLM's prompts and answers.");
-        self.line("logclass_llm_tokens_total", "part=\"prompt\"", used.prompt_tokens);
-        self.line("logclass_llm_tokens_total", "part=\"answer\"", used.completion_tokens);
-        if let Some(cost) = llm.cost {
-            self.single(
-                "logclass_llm_cost_total",
-                "counter",
-                "What they cost, by the prices in [llm].",
-                cost,
-            );
-        }
-        let on = u8::from(llm.off.is_none());
-        self.single("logclass_llm_up", "gauge", "0 when the budget is spent or failures made a pause.", on);
-    }
-}
-
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    let on = u8::from(llm.off.is_none());
+    page.single("logclass_llm_up", "gauge", "0 when the budget is spent or failures made a pause.", on);
 }

@@ -142,7 +142,7 @@ impl Records {
 
     /// The delimiter that the header told, where nobody named one.
     pub fn sniffed_delimiter(&self) -> Option<u8> {
-        self.csv_layout().map(|layout| layout.delimiter).filter(|_| self.body.sniffed)
+        self.body.sniffed_delimiter()
     }
 }
 
@@ -161,15 +161,12 @@ pub struct Opened {
 impl Opened {
     /// The byte between the fields of a CSV.
     pub fn delimiter(&self) -> Option<u8> {
-        match self.body.shape {
-            Shape::Csv { delimiter, .. } => Some(delimiter),
-            _ => None,
-        }
+        self.body.delimiter()
     }
 
     /// The same, where nobody named it and the header told.
     pub fn sniffed_delimiter(&self) -> Option<u8> {
-        self.delimiter().filter(|_| self.body.sniffed)
+        self.body.sniffed_delimiter()
     }
 
     /// What makes the run end early where it waits for an LLM.
@@ -247,6 +244,14 @@ struct Body {
 }
 
 impl Body {
+    fn delimiter(&self) -> Option<u8> {
+        self.csv.as_ref().map(|(_, layout)| layout.delimiter)
+    }
+
+    fn sniffed_delimiter(&self) -> Option<u8> {
+        self.delimiter().filter(|_| self.sniffed)
+    }
+
     fn open(bytes: Bytes, options: &Options) -> Result<Self> {
         match options.format {
             Format::Csv => Self::csv(bytes, options),

@@ -3,18 +3,10 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{Folder, Ran, SMALL, run};
+use crate::harness::{Folder, RULES, Ran, SMALL, run};
 
-/// Rules that need no model.
+/// Rules that need no model, beside those of every folder.
 const ROUTES: &str = r#"
-[[rule]]
-label = "User Action"
-pattern = "logged (in|out)"
-
-[[rule]]
-label = "System Notification"
-pattern = "(?i)backup"
-
 [[rule]]
 label = "Critical Error"
 pattern = "(?i)out of memory|<script>"
@@ -26,7 +18,7 @@ pattern = "failed"
 
 fn desk() -> Folder {
     let folder = Folder::new();
-    folder.write("rules.toml", ROUTES);
+    folder.write("rules.toml", format!("{RULES}{ROUTES}"));
     folder
 }
 

@@ -4,7 +4,6 @@
 
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +11,7 @@ use std::time::Duration;
 
 use crate::console::tell;
 use crate::history::Live;
+use crate::prometheus::Page;
 
 /// How long a client may take to ask, and to read.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -96,7 +96,7 @@ fn answer(mut stream: TcpStream, counts: &Mutex<Counts>) -> std::io::Result<()> 
 }
 
 fn page(counts: &Counts) -> String {
-    let mut page = String::new();
+    let mut page = Page::default();
     for (name, help, values) in [
         ("logclass_rows_total", "Rows classified, by label and severity.", &counts.rows),
         (
@@ -105,11 +105,10 @@ fn page(counts: &Counts) -> String {
             &counts.new_templates,
         ),
     ] {
-        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} counter");
+        page.head(name, "counter", help);
         for ((label, severity), value) in values {
-            let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = writeln!(page, "{name}{{label=\"{label}\",severity=\"{severity}\"}} {value}");
+            page.line(name, &[("label", label), ("severity", severity)], value);
         }
     }
-    page
+    page.finish()
 }

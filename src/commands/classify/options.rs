@@ -3,7 +3,7 @@
 use anyhow::Result;
 use std::path::Path;
 
-use super::super::setup;
+use super::super::records;
 use crate::cli::{Addition, Classify, OnBadRow};
 use crate::error::usage;
 use crate::input::open::{ColumnNames, Source};
@@ -24,35 +24,28 @@ pub fn options(
     if format == Format::Ndjson && arguments.csv_safe {
         return Err(usage(format!("--csv-safe is for CSV, and {} is ndjson", name())));
     }
-    if format == Format::Text && columns.time.is_some() {
-        return Err(usage(format!("--time-column is for columns and fields, and {} is text", name())));
-    }
     if format != Format::Text && arguments.output_format.is_some() {
         return Err(usage(format!(
             "--output-format is for text: {} comes back in the format it has",
             name()
         )));
     }
+    let read = records::options(&arguments.reading, arguments.format, columns, Some(input))?;
     Ok(Options {
-        format,
         text_output: output_format_of(arguments, output),
-        columns: columns.clone(),
-        delimiter: setup::delimiter(&arguments.reading.columns, Some(input)),
         added: Added {
             severity: arguments.add.contains(&Addition::Severity),
             template: arguments.add.contains(&Addition::Template),
             explanation: arguments.explain,
         },
         filter: filter(arguments),
-        multiline: arguments.reading.multiline.clone(),
         csv_safe: arguments.csv_safe,
         limits: Limits {
-            record_bytes: arguments.reading.max_record_bytes,
             bad_rows: if arguments.on_bad_row == OnBadRow::Skip { BadRows::Skip } else { BadRows::Fail },
             live: arguments.follow,
-            ..Limits::default()
+            ..read.limits
         },
-        decompressed_bytes: arguments.reading.max_decompressed_bytes,
+        ..read
     })
 }
 

@@ -80,7 +80,7 @@ pub fn report(arguments: &Classify, summary: &Summary, output: Option<Prepared<'
         ));
     }
     for alert in &summary.alerts {
-        tell(&format!("logclass: alert: {}: {}\n", alert.condition, alert.reason));
+        tell(&format!("logclass: {alert}\n"));
     }
     let Some(llm) = &summary.llm else { return Ok(()) };
     if llm.unanswered_rows > 0 {

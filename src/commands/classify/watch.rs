@@ -2,19 +2,18 @@
 
 use anyhow::Result;
 use std::collections::HashSet;
-use std::path::Path;
 
-use super::super::report::write_report;
+use super::super::report::{format_of, write_report};
 use super::metrics;
 use super::options::filter;
 use super::tasks::Task;
-use crate::cli::{Classify, ReportFormat};
+use crate::cli::Classify;
 use crate::console::tell;
 use crate::error::usage;
 use crate::history::alert::{Condition, Evidence};
 use crate::history::diff::compare;
 use crate::history::report::Subject;
-use crate::history::{Collection, Counting, Entry, Id, Observer, Run, Store, now};
+use crate::history::{Collection, Counting, Id, Observer, Run, Store, now};
 use crate::input::open::Source;
 use crate::label::Labels;
 use crate::summary::{HistorySummary, Summary};
@@ -77,17 +76,14 @@ impl<'a> Watching<'a> {
         let Some(observer) = self.observer.take() else { return Ok(()) };
         let watch = &self.arguments.watch;
         let mut seen = observer.finish();
-        let unknown = |known: &HashSet<Id>| {
-            let met: HashSet<Id> = seen.entries.values().map(Entry::id).collect();
-            met.difference(known).count() as u64
-        };
-        let new_templates = self.known.as_ref().map(unknown);
+        let met = seen.ids();
+        let new_templates = self.known.as_ref().map(|known| met.difference(known).count() as u64);
         let mut run = Run {
             time: self.time,
             rows: summary.rows,
             rejects: summary.rejects,
             seconds: summary.seconds,
-            templates: seen.entries.values().map(Entry::id).collect::<HashSet<Id>>().len() as u64,
+            templates: met.len() as u64,
             new_templates,
             labels: summary
                 .labels
@@ -143,12 +139,4 @@ impl<'a> Watching<'a> {
         summary.alerts = conditions.iter().filter_map(|condition| condition.check(evidence)).collect();
         Ok(())
     }
-}
-
-/// The format that a report's name stands for.
-pub fn format_of(path: &Path) -> ReportFormat {
-    let markdown = path
-        .extension()
-        .is_some_and(|found| found.eq_ignore_ascii_case("md") || found.eq_ignore_ascii_case("markdown"));
-    if markdown { ReportFormat::Markdown } else { ReportFormat::Html }
 }

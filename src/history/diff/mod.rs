@@ -287,22 +287,29 @@ fn order(change: &Change) -> (bool, u8, u8, Kind, f64, u64, &str, &str) {
     )
 }
 
+/// The labels of the bundled model, the gravest first.
+pub const BY_GRAVITY: [&str; 10] = [
+    "Critical Error",
+    "Security Alert",
+    "Error",
+    "Workflow Error",
+    "Resource Usage",
+    "Deprecation Warning",
+    "System Notification",
+    "User Action",
+    "HTTP Status",
+    "Unclassified",
+];
+
 /// How grave a label is, 0 the gravest; labels of one's own are as grave as the severity of their records.
 pub fn gravity(label: &str, severity: Option<Severity>) -> u8 {
-    const LABELS: [&str; 6] = [
-        "Critical Error",
-        "Security Alert",
-        "Error",
-        "Workflow Error",
-        "Resource Usage",
-        "Deprecation Warning",
-    ];
-    const ROUTINE: [&str; 4] = ["System Notification", "User Action", "HTTP Status", "Unclassified"];
-    let place = |labels: &[&str]| labels.iter().position(|one| *one == label);
-    if let Some(place) = place(&LABELS) {
+    // Those from here on are routine, and equal.
+    const ROUTINE: usize = 6;
+    let place = BY_GRAVITY.iter().position(|one| *one == label);
+    if let Some(place) = place.filter(|place| *place < ROUTINE) {
         return u8::try_from(place).unwrap_or(u8::MAX);
     }
-    match (place(&ROUTINE), severity) {
+    match (place, severity) {
         (None, Some(Severity::Fatal)) => 0,
         (None, Some(Severity::Error)) => 2,
         (None, Some(Severity::Warn)) => 4,

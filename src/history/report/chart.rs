@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::super::diff::BY_GRAVITY;
 use super::escape::html;
 use super::figures::Band;
 use super::timeline::Timeline;
-use super::words::{minute, span};
+use super::words::{minute, span, stated};
 use crate::console::{counted, grouped};
 
 const WIDTH: usize = 900;
@@ -17,21 +18,9 @@ const ABOVE: usize = 10;
 
 /// The class that gives a label its colour.
 pub fn class_of(label: &str) -> String {
-    const KNOWN: [&str; 10] = [
-        "Critical Error",
-        "Security Alert",
-        "Error",
-        "Workflow Error",
-        "Resource Usage",
-        "Deprecation Warning",
-        "System Notification",
-        "User Action",
-        "HTTP Status",
-        "Unclassified",
-    ];
     const SEVERITIES: [(&str, usize); 7] =
         [("fatal", 0), ("error", 2), ("warn", 4), ("info", 8), ("debug", 6), ("trace", 9), ("", 10)];
-    let known = KNOWN.iter().position(|known| *known == label);
+    let known = BY_GRAVITY.iter().position(|known| *known == label);
     let place = known.or_else(|| SEVERITIES.iter().find(|(name, _)| *name == label).map(|&(_, place)| place));
     // A label of one's own gets one of the further colours, always the same.
     let own = || 11 + label.bytes().fold(0_usize, |sum, byte| (sum * 31 + usize::from(byte)) % 1_009) % 5;
@@ -61,14 +50,8 @@ fn scaled(value: u64, top: u64, height: f64) -> f64 {
     value as f64 / top.max(1) as f64 * height
 }
 
-/// Rows of each band over time, stacked. `named` is what a band's name is to people.
-pub fn stacked(
-    id: &str,
-    title: &str,
-    bands: &[Band],
-    timeline: &Timeline,
-    named: fn(&str) -> &str,
-) -> String {
+/// Rows of each band over time, stacked.
+pub fn stacked(id: &str, title: &str, bands: &[Band], timeline: &Timeline) -> String {
     let totals: Vec<u64> =
         (0..timeline.intervals).map(|place| bands.iter().map(|band| band.counts[place]).sum()).collect();
     let most = totals.iter().copied().max().unwrap_or(0);
@@ -125,7 +108,7 @@ pub fn stacked(
             svg,
             "<path class=\"{}\" d=\"{path}\"><title>{}</title></path>",
             class_of(&band.name),
-            html(named(&band.name))
+            html(stated(&band.name))
         );
     }
     for place in ticks(timeline.intervals) {

@@ -13,38 +13,36 @@ pub fn plain(text: &str) -> String {
 
 /// For HTML, between tags and in quoted attributes. What steers the direction becomes visible.
 pub fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\t' | '\n' | '\r' => out.push(' '),
-            letter if steers(letter) => out.push('\u{fffd}'),
-            letter => out.push(letter),
-        }
-    }
-    out
+    escaped(text, |letter, out| match letter {
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&#39;"),
+        letter => out.push(letter),
+    })
 }
 
 /// For a line or a table's cell of Markdown: nothing of it is markup, HTML or a link.
 pub fn markdown(text: &str) -> String {
+    escaped(text, |letter, out| match letter {
+        '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' | '@' => {
+            out.extend(['\\', letter]);
+        }
+        // Not a link, where addresses become one by themselves.
+        ':' => out.push_str("&#58;"),
+        letter => out.push(letter),
+    })
+}
+
+/// On one line, without tags and what steers; the `other` characters as the format asks for.
+fn escaped(text: &str, other: impl Fn(char, &mut String)) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for letter in text.chars() {
         match letter {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' | '@' => {
-                out.extend(['\\', letter]);
-            }
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // Not a link, where addresses become one by themselves.
-            ':' => out.push_str("&#58;"),
             '\t' | '\n' | '\r' => out.push(' '),
             letter if steers(letter) => out.push('\u{fffd}'),
-            letter => out.push(letter),
+            letter => other(letter, &mut out),
         }
     }
     out

@@ -19,6 +19,17 @@ const RUNS: usize = 30;
 /// Confidence below which a label is worth a look.
 const UNSURE: f32 = 0.7;
 
+/// What a report is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// What it is called.
+    pub title: &'a str,
+    /// Templates that were known before, where a run is held against a history.
+    pub known: Option<&'a HashSet<Id>>,
+    /// When it is made, in seconds since 1970.
+    pub time: i64,
+}
+
 /// A label or a severity over time.
 #[derive(Debug, Clone)]
 pub struct Band {
@@ -140,7 +151,7 @@ impl Figures {
         let runs: Vec<Run> = seen.runs.iter().rev().take(RUNS).cloned().collect();
         Self {
             rows: seen.rows(),
-            templates: lines.iter().map(|line| line.entry.id()).collect::<HashSet<Id>>().len() as u64,
+            templates: seen.ids().len() as u64,
             times: entries
                 .iter()
                 .map(|entry| entry.first)

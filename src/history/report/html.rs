@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use super::Subject;
 use super::chart::{class_of, parts, sparkline, stacked};
 use super::escape::html;
-use super::figures::{Band, Figures, Line, Listed};
-use super::words::{minute, share, short, span};
+use super::figures::{Band, Figures, Line, Listed, Subject};
+use super::words::{known, minute, share, short, span, stated};
 use crate::console::{counted, grouped};
 
 const STYLE: &str = include_str!("style.css");
@@ -94,20 +93,12 @@ fn tiles(figures: &Figures, page: &mut String) {
     page.push_str("</ul>\n");
 }
 
-fn label_name(name: &str) -> &str {
-    name
-}
-
-fn severity_name(name: &str) -> &str {
-    if name.is_empty() { "none stated" } else { name }
-}
-
 fn over_time(figures: &Figures, page: &mut String) {
     let charts = [
-        ("labels", "Rows by label", &figures.labels, label_name as fn(&str) -> &str),
-        ("severities", "Rows by severity", &figures.severities, severity_name),
+        ("labels", "Rows by label", &figures.labels),
+        ("severities", "Rows by severity", &figures.severities),
     ];
-    for (id, title, bands, named) in charts {
+    for (id, title, bands) in charts {
         let _ = writeln!(page, "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>");
         if figures.has_times() {
             page.push_str(&stacked(
@@ -115,7 +106,6 @@ fn over_time(figures: &Figures, page: &mut String) {
                 &format!("{title} over time"),
                 bands,
                 &figures.timeline,
-                named,
             ));
             let outside = match figures.timeline.outside {
                 0 => String::new(),
@@ -133,20 +123,20 @@ fn over_time(figures: &Figures, page: &mut String) {
         }
         table(page, title, &["", "Rows", "Share", "Templates", "Over time"], |page| {
             for band in bands {
-                band_row(figures, band, named(&band.name), page);
+                band_row(figures, band, page);
             }
         });
         page.push_str("</section>\n");
     }
 }
 
-fn band_row(figures: &Figures, band: &Band, name: &str, page: &mut String) {
+fn band_row(figures: &Figures, band: &Band, page: &mut String) {
     let class = class_of(&band.name);
     let _ = writeln!(
         page,
         "<tr><th scope=\"row\"><span class=\"swatch {class}\"></span>{}</th><td class=\"n\">{}</td>\
          <td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
-        html(name),
+        html(stated(&band.name)),
         grouped(band.rows),
         html(&share(band.rows, figures.rows)),
         grouped(band.templates),
@@ -292,7 +282,6 @@ fn sources(figures: &Figures, page: &mut String) {
     page.push_str("<section aria-labelledby=\"sources\">\n<h2 id=\"sources\">Sources</h2>\n");
     table(page, "Sources", &["Source", "Rows", "Share", "Templates", "Labels"], |page| {
         for source in &figures.sources {
-            let name = if source.name.is_empty() { "none stated" } else { &source.name };
             let most = source.labels.iter().zip(&figures.labels).max_by_key(|(rows, _)| **rows);
             let most = most
                 .map_or(String::new(), |(&rows, band)| format!("{} {}", share(rows, source.rows), band.name));
@@ -300,7 +289,7 @@ fn sources(figures: &Figures, page: &mut String) {
                 page,
                 "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n\">{}</td><td class=\"n\">{}</td>\
                  <td class=\"n\">{}</td><td class=\"mix\">{}<span>{}</span></td></tr>",
-                html(&short(name)),
+                html(&short(stated(&source.name))),
                 grouped(source.rows),
                 html(&share(source.rows, figures.rows)),
                 grouped(source.templates),
@@ -335,7 +324,7 @@ fn runs(figures: &Figures, page: &mut String) {
                     minute(run.time),
                     grouped(run.rows),
                     grouped(run.templates),
-                    run.new_templates.map_or("–".to_owned(), grouped),
+                    known(run.new_templates),
                     grouped(run.rejects),
                     run.seconds,
                     html(&short(&run.inputs.join(", ")))

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use super::Subject;
 use super::escape::markdown;
-use super::figures::{Figures, Listed};
-use super::words::{minute, share, short};
+use super::figures::{Figures, Listed, Subject};
+use super::words::{known, minute, share, short, stated};
 use crate::console::{counted, grouped};
 
 /// The whole text.
@@ -28,10 +27,10 @@ pub fn page(figures: &Figures, subject: Subject<'_>) -> String {
     }
     page.push_str("\n## Severities\n\n| severity | rows | share |\n| --- | ---: | ---: |\n");
     for band in &figures.severities {
-        let name = if band.name.is_empty() { "none stated" } else { &band.name };
         let _ = writeln!(
             page,
-            "| {name} | {} | {} |",
+            "| {} | {} | {} |",
+            stated(&band.name),
             grouped(band.rows),
             markdown(&share(band.rows, figures.rows))
         );
@@ -49,11 +48,10 @@ pub fn page(figures: &Figures, subject: Subject<'_>) -> String {
     }
     page.push_str("\n## Sources\n\n| source | rows | share | templates |\n| --- | ---: | ---: | ---: |\n");
     for source in &figures.sources {
-        let name = if source.name.is_empty() { "none stated" } else { &source.name };
         let _ = writeln!(
             page,
             "| {} | {} | {} | {} |",
-            markdown(&short(name)),
+            markdown(&short(stated(&source.name))),
             grouped(source.rows),
             markdown(&share(source.rows, figures.rows)),
             grouped(source.templates)
@@ -74,7 +72,7 @@ pub fn page(figures: &Figures, subject: Subject<'_>) -> String {
             minute(run.time),
             grouped(run.rows),
             grouped(run.templates),
-            run.new_templates.map_or("–".to_owned(), grouped),
+            known(run.new_templates),
             grouped(run.rejects),
             markdown(&short(&run.inputs.join(", ")))
         );

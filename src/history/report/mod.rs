@@ -11,22 +11,9 @@ mod markdown;
 mod timeline;
 mod words;
 
-use std::collections::HashSet;
-
 use super::collection::Collection;
-use super::entry::Id;
 use figures::Figures;
-
-/// What a report is about.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// What it is called.
-    pub title: &'a str,
-    /// Templates that were known before, where a run is held against a history.
-    pub known: Option<&'a HashSet<Id>>,
-    /// When it is made, in seconds since 1970.
-    pub time: i64,
-}
+pub use figures::Subject;
 
 /// The report as a page of HTML.
 pub fn html(seen: &Collection, subject: Subject<'_>) -> String {

@@ -1,6 +1,7 @@
 //! Figures in words.
 
 use super::super::rfc3339;
+use crate::console::grouped;
 
 /// `2024-01-02 03:04`, in UTC.
 pub fn minute(seconds: i64) -> String {
@@ -23,6 +24,16 @@ pub fn span(seconds: i64) -> String {
         _ => (seconds / 60, "minute"),
     };
     format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A name, where one is stated.
+pub fn stated(name: &str) -> &str {
+    if name.is_empty() { "none stated" } else { name }
+}
+
+/// A number of a run, or what stands for one that is not known.
+pub fn known(number: Option<u64>) -> String {
+    number.map_or("–".to_owned(), grouped)
 }
 
 /// At most this many characters of a template.
