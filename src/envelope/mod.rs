@@ -8,6 +8,7 @@
 
 mod ansi;
 mod frames;
+mod front;
 mod header;
 mod hint;
 mod inside;
@@ -27,6 +28,7 @@ mod vendor;
 
 use std::borrow::Cow;
 
+pub use front::front;
 use layer::Layer;
 use moment::{Moment, Shape, moment};
 use scan::{byte, digits, has};
