@@ -4,9 +4,11 @@
 
 mod awkward;
 mod contract;
+mod exports;
 mod faults;
 mod formats;
 mod harness;
+mod kinds;
 mod outputs;
 mod properties;
 mod records;
