@@ -291,3 +291,50 @@ pub(super) fn read_some(reader: &mut impl Read, data: &mut Vec<u8>) -> std::io::
     data.truncate(held + *read.as_ref().unwrap_or(&0));
     read
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{LineLayout, Multiline};
+    use proptest::prelude::*;
+
+    /// All bytes, and each record with the NULs before it and its line.
+    fn read(data: &[u8], limits: Limits) -> (Vec<u8>, Vec<(u64, u64, Vec<u8>)>) {
+        let layout = Layout::Lines(LineLayout::Text(Multiline::Off));
+        let mut reader = ChunkReader::new(data, Vec::new(), layout, limits, 1, 0);
+        let (mut bytes, mut records) = (Vec::new(), Vec::new());
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            bytes.resize(bytes.len() + usize::try_from(chunk.hole).unwrap(), 0);
+            assert_eq!(chunk.offset, bytes.len() as u64);
+            for record in &chunk.records {
+                let line = &chunk.data[record.start as usize..record.end as usize];
+                let hole = if record.start == 0 { chunk.hole } else { 0 };
+                records.push((hole, chunk.line_of(record.start as usize), line.to_vec()));
+            }
+            bytes.extend_from_slice(&chunk.data);
+        }
+        (bytes, records)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn nuls_before_lines_come_back_whatever_the_size_of_a_chunk(
+            lines in prop::collection::vec((prop_oneof![0..3_usize, 4_000..4_200_usize, 9_000..9_002_usize], "[a\0]{0,3}"), 0..6),
+            ended: bool,
+            chunk_bytes in 1..9_000_usize,
+            live: bool,
+        ) {
+            let mut data: Vec<u8> =
+                lines.iter().flat_map(|(zeros, text)| [&vec![0; *zeros][..], text.as_bytes(), b"\n"].concat()).collect();
+            if !ended {
+                data.pop();
+            }
+            let whole = read(&data, Limits::default());
+            prop_assert_eq!(&whole.0, &data);
+            prop_assert!(whole.1.iter().all(|(_, _, line)| line.len() < HOLE + 3));
+            prop_assert_eq!(&read(&data, Limits { chunk_bytes, live, ..Limits::default() }), &whole);
+        }
+    }
+}
