@@ -298,8 +298,11 @@ mod tests {
     use crate::input::{LineLayout, Multiline};
     use proptest::prelude::*;
 
-    /// All bytes, and each record with the NULs before it and its line.
-    fn read(data: &[u8], limits: Limits) -> (Vec<u8>, Vec<(u64, u64, Vec<u8>)>) {
+    /// The NULs before a record, its line in the file, and its text.
+    type Found = (u64, u64, Vec<u8>);
+
+    /// All bytes, and each record.
+    fn read(data: &[u8], limits: Limits) -> (Vec<u8>, Vec<Found>) {
         let layout = Layout::Lines(LineLayout::Text(Multiline::Off));
         let mut reader = ChunkReader::new(data, Vec::new(), layout, limits, 1, 0);
         let (mut bytes, mut records) = (Vec::new(), Vec::new());
