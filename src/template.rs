@@ -62,6 +62,7 @@ impl Template {
 
 /// The envelope of as much of `message` as can reach its template: what rules, model and output look at.
 pub fn open_front(message: &[u8]) -> Envelope<'_> {
+    let message = envelope::front(message);
     envelope::open(&message[..message.len().min(READ_BYTES)])
 }
 

@@ -3,12 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use logclass::input::csv::CsvLayout;
+use logclass::input::csv::{CsvLayout, LineEnds};
 use logclass::input::{BadRows, ChunkReader, Layout, Limits};
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (chunk, data) = input;
-    let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), label: None };
+    let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), severity: None, label: None, line_ends: LineEnds::Feeds };
     let limits = Limits {
         chunk_bytes: usize::from(chunk) + 1,
         record_bytes: 1 << 20,

@@ -8,9 +8,10 @@ fuzz_target!(|data: &[u8]| {
     let layout = JsonLayout {
         message: "a.b".to_owned(),
         source: Some("s".to_owned()),
+        severity: None,
         label: "label".to_owned(),
         overwrite: true,
-        added: &[],
+        added: Vec::new(),
     };
     let limits = Limits { chunk_bytes: 16, bad_rows: BadRows::Skip, ..Limits::default() };
     let layout = Layout::Lines(LineLayout::Json(layout));
@@ -22,6 +23,7 @@ fuzz_target!(|data: &[u8]| {
             let line = &chunk.data[record.start as usize..record.end as usize];
             assert_eq!(line.trim_ascii_end().last(), Some(&b'}'));
         }
+        seen.resize(seen.len() + usize::try_from(chunk.hole).unwrap(), 0);
         seen.extend_from_slice(&chunk.data);
     }
     assert_eq!(seen, data);

@@ -7,6 +7,7 @@ mod tasks;
 mod watch;
 
 use anyhow::{Context, Result};
+use std::path::Path;
 use std::time::Instant;
 
 use super::records::delimiter_note;
@@ -20,7 +21,7 @@ use crate::llm::Llm;
 use crate::output::{Output, Rejects};
 use crate::pipeline::{Destination, Resources, Tally};
 use crate::progress::Progress;
-use crate::session::{Opened, Session};
+use crate::session::{Opened, Session, is_json_named};
 use crate::summary::InputSummary;
 use options::options;
 use outcome::{report, summarise};
@@ -145,8 +146,11 @@ impl Run<'_> {
         let (bytes, length) = source.open()?;
         // Each input has its own questions: one that fails does not take the others with it.
         let opened = self.session.for_request().open(bytes, &options).with_context(|| name.clone())?;
+        if arguments.format.is_none() {
+            warn_of_guesses(&name, &task.input, &opened, &self.columns.message);
+        }
         if !arguments.running.quiet {
-            tell_notes(&name, &opened);
+            tell_notes(&name, &opened, arguments.format.is_none());
         }
         let output = if arguments.dry_run { Output::Nothing } else { Output::create(output)? };
         let mut destination = Destination { output, rejects, observer, live: arguments.follow };
@@ -158,12 +162,37 @@ impl Run<'_> {
     }
 }
 
+/// How a file is read whose name and content leave it open: told even where little is, because it decides what
+/// the output is.
+fn warn_of_guesses(name: &str, input: &Path, opened: &Opened, message: &str) {
+    if is_json_named(input) {
+        tell(&format!(
+            "logclass: warning: {name}: is read as ndjson, an object a line (--format says otherwise)\n"
+        ));
+    }
+    if opened.json_lines() == Some(true) {
+        tell(&format!(
+            "logclass: warning: {name}: is read as text, though its first line is JSON with a field {message:?} \
+             (--format ndjson reads that field, --format text is silent)\n"
+        ));
+    }
+}
+
 /// What the beginning of an input told that its reader may not expect.
-fn tell_notes(name: &str, opened: &Opened) {
+fn tell_notes(name: &str, opened: &Opened, guessed: bool) {
     if opened.transcoded {
         tell(&format!("logclass: note: {name}: is UTF-16; the output is UTF-8\n"));
     }
+    for line in opened.lines_passed() {
+        tell(&format!("logclass: note: {name}: the line {line:?} is not taken for the header\n"));
+    }
     if let Some(delimiter) = opened.sniffed_delimiter() {
         tell(&delimiter_note(name, delimiter));
+    }
+    if guessed && opened.json_lines() == Some(false) {
+        tell(&format!(
+            "logclass: note: {name}: is read as text, and its first line is JSON (--format ndjson and \
+             --message-column FIELD read a field of it)\n"
+        ));
     }
 }

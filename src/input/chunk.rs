@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::csv::{self, CsvLayout, Scan};
+use super::csv::{self, CsvLayout, LineEnds, Scan};
 use super::error::RecordError;
 use super::json;
 use super::lines::LineLayout;
@@ -24,6 +24,30 @@ impl Layout {
         match self {
             Self::Csv(layout) => layout.scan(data, start, last),
             Self::Lines(layout) => layout.scan(data, start, last),
+        }
+    }
+
+    /// What ends a line of the file where lines are counted.
+    pub(super) fn line_ends(&self) -> LineEnds {
+        match self {
+            Self::Csv(layout) => layout.line_ends,
+            Self::Lines(_) => LineEnds::Feeds,
+        }
+    }
+
+    /// Behind the first end of a record from `start` on, quotes aside; nothing while it has not come. A `\n` may
+    /// yet follow a `\r`, unless `last` says that nothing follows.
+    pub(super) fn record_end(&self, data: &[u8], start: usize, last: bool) -> Option<usize> {
+        match self {
+            Self::Lines(_) => Some(start + memchr::memchr(b'\n', &data[start..])? + 1),
+            Self::Csv(_) => {
+                let found = start + memchr::memchr2(b'\n', b'\r', &data[start..])?;
+                match (data[found], data.get(found + 1)) {
+                    (b'\r', Some(b'\n')) => Some(found + 2),
+                    (b'\r', None) if !last => None,
+                    _ => Some(found + 1),
+                }
+            }
         }
     }
 }
@@ -59,6 +83,11 @@ pub struct Chunk {
     pub first_line: u64,
     /// Offset in the file at which `data` begins, in bytes.
     pub offset: u64,
+    /// NULs that stood before `data` and are only counted: a log that was truncated while it was written begins
+    /// with any number of them. They belong to what stands first.
+    pub hole: u64,
+    /// What ends a line where lines are counted.
+    pub line_ends: LineEnds,
 }
 
 impl Chunk {
@@ -80,6 +109,6 @@ impl Chunk {
 
     /// Line of the file, from 1, on which the byte at `position` of the chunk stands.
     pub fn line_of(&self, position: usize) -> u64 {
-        self.first_line + csv::lines_in(&self.data[..position])
+        self.first_line + self.line_ends.count(&self.data[..position])
     }
 }

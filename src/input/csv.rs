@@ -29,6 +29,38 @@ pub struct CsvLayout {
     pub time: Option<usize>,
     /// Index of the label column that is overwritten.
     pub label: Option<usize>,
+    /// What ends a line of the file, as an editor counts them.
+    pub line_ends: LineEnds,
+}
+
+/// What ends a line of a file where lines are counted. It is not what ends a record: in a file whose lines end
+/// with `\n`, a `\r` that stands alone is part of a line, in an editor and in `grep -n` alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LineEnds {
+    /// `\n`, with or without a `\r` before it.
+    #[default]
+    Feeds,
+    /// Also a `\r` that stands alone, since that is what ends the header.
+    Returns,
+}
+
+impl LineEnds {
+    /// Those of a file whose first line ends with `terminator`.
+    pub fn told_by(terminator: &[u8]) -> Self {
+        if terminator == b"\r" { Self::Returns } else { Self::Feeds }
+    }
+
+    /// Lines that end in `data`.
+    pub fn count(self, data: &[u8]) -> u64 {
+        let feeds = memchr::memchr_iter(b'\n', data).count();
+        let returns = match self {
+            Self::Feeds => 0,
+            Self::Returns => {
+                memchr::memchr_iter(b'\r', data).filter(|&at| data.get(at + 1) != Some(&b'\n')).count()
+            }
+        };
+        (feeds + returns) as u64
+    }
 }
 
 /// What stands at a position.
@@ -115,17 +147,41 @@ fn form(data: &[u8], position: usize) -> FieldForm {
     if data.get(position) == Some(&QUOTE) { FieldForm::Quoted } else { FieldForm::Plain }
 }
 
+/// Columns that a header may have. No table has as many; a first line that does is no header.
+pub const MOST_COLUMNS: usize = 100_000;
+
+/// There are more fields than asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyFields;
+
 /// The fields of the record at `start` and where the next record begins; nothing when `data` does not hold
 /// all of it.
 pub fn fields(data: &[u8], start: usize, delimiter: u8, last: bool) -> Option<(Vec<FieldSpan>, RecordSpan)> {
+    fields_up_to(data, start, delimiter, last, usize::MAX).ok().flatten()
+}
+
+/// The same, as long as there are no more than `most` fields.
+///
+/// # Errors
+/// When there are more.
+pub fn fields_up_to(
+    data: &[u8],
+    start: usize,
+    delimiter: u8,
+    last: bool,
+    most: usize,
+) -> Result<Option<(Vec<FieldSpan>, RecordSpan)>, TooManyFields> {
     let mut fields = Vec::new();
     let mut position = start;
     loop {
         let (end, done) = match field_end(data, position, delimiter, last) {
             FieldEnd::Delimiter(end) => (end, None),
             FieldEnd::Record(end, next) => (end, Some(next)),
-            FieldEnd::Incomplete | FieldEnd::Unclosed => return None,
+            FieldEnd::Incomplete | FieldEnd::Unclosed => return Ok(None),
         };
+        if fields.len() == most {
+            return Err(TooManyFields);
+        }
         fields.push(FieldSpan { start: narrow(position), end: narrow(end), form: form(data, position) });
         if let Some(next) = done {
             let span = RecordSpan {
@@ -134,7 +190,7 @@ pub fn fields(data: &[u8], start: usize, delimiter: u8, last: bool) -> Option<(V
                 next: narrow(next),
                 ..RecordSpan::default()
             };
-            return Some((fields, span));
+            return Ok(Some((fields, span)));
         }
         position = end + 1;
     }
@@ -237,13 +293,6 @@ pub fn quote(cell: &[u8], delimiter: u8) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// Line terminators in `data`, `\r\n` counted once.
-pub fn lines_in(data: &[u8]) -> u64 {
-    let feeds = memchr::memchr_iter(b'\n', data).count();
-    let returns = memchr::memchr_iter(b'\r', data).filter(|&at| data.get(at + 1) != Some(&b'\n')).count();
-    (feeds + returns) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,7 +344,7 @@ mod tests {
 
         #[test]
         fn a_record_cut_anywhere_is_incomplete(text in "[ab,\"\r\n]{1,30}", cut in 0_usize..30) {
-            let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), severity: None, time: None, label: None };
+            let layout = CsvLayout { delimiter: b',', fields: 2, message: 1, source: Some(0), severity: None, time: None, label: None, line_ends: LineEnds::Feeds };
             let data = text.as_bytes();
             let cut = cut.min(data.len());
             let part = layout.scan(&data[..cut], 0, false);
@@ -306,7 +355,8 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_counted_once_whatever_ends_them() {
-        assert_eq!(lines_in(b"a\nb\r\nc\rd"), 3);
+    fn lines_are_counted_as_an_editor_does() {
+        assert_eq!(LineEnds::told_by(b"\r\n").count(b"a\nb\r\nc\rd"), 2);
+        assert_eq!(LineEnds::told_by(b"\r").count(b"a\nb\r\nc\rd"), 3);
     }
 }

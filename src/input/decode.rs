@@ -1,14 +1,14 @@
 //! From the bytes of a file to the bytes of its text: gzip, Zstandard and UTF-16, told by how the file
-//! begins.
+//! begins. What is known to be no text is refused.
 
 use anyhow::{Context, Result};
 use encoding_rs_io::DecodeReaderBytesBuilder;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::error::Error;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use super::InputError;
+use super::{InputError, magic};
 
 /// Bytes from anywhere.
 pub type Bytes = Box<dyn Read + Send>;
@@ -30,27 +30,42 @@ pub struct Decoded {
 pub fn decode(bytes: Bytes, most: u64) -> Result<Decoded> {
     let (start, bytes) = peek(bytes)?;
     let (compressed, bytes): (bool, Bytes) = match start[..] {
-        [0x1f, 0x8b, ..] => (true, Box::new(Gzip(MultiGzDecoder::new(Packed::new(bytes))))),
-        [0x28, 0xb5, 0x2f, 0xfd] => (true, Box::new(ZstdFrames::new(Packed::new(bytes)))),
-        [b'P', b'K', 3, 4] => return Err(InputError::Archive.into()),
+        [0x1f, 0x8b, ..] => (true, Box::new(Gzip::new(Packed::new(bytes)))),
+        // A Zstandard file may begin with frames to skip.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            (true, Box::new(ZstdFrames::new(Packed::new(bytes))))
+        }
         _ => (false, bytes),
     };
     let (start, bytes) =
         if compressed { peek(Box::new(Capped { bytes, left: most, most }))? } else { (start, bytes) };
     let transcoded = match start[..] {
-        [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => return Err(InputError::Utf32.into()),
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Err(InputError::Utf32.into()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
-        _ => false,
+        _ => match magic::refused(&start, compressed) {
+            Some(refused) => return Err(refused.into()),
+            None => false,
+        },
     };
     let bytes: Bytes =
         if transcoded { Box::new(DecodeReaderBytesBuilder::new().build(bytes)) } else { bytes };
     Ok(Decoded { bytes, compressed, transcoded })
 }
 
-/// The first four bytes, or all there are, and a reader that still gives them.
+/// As much of the beginning as tells what it is, and a reader that still gives it. Of a live stream no more is
+/// waited for than that needs.
 fn peek(mut bytes: Bytes) -> Result<(Vec<u8>, Bytes)> {
-    let mut start = Vec::with_capacity(4);
-    (&mut bytes).take(4).read_to_end(&mut start).context("cannot be read")?;
+    let mut start = vec![0; magic::LONGEST];
+    let mut held = 0;
+    while held < start.len() && (held == 0 || magic::could_tell_more(&start[..held])) {
+        match bytes.read(&mut start[held..]) {
+            Ok(0) => break,
+            Ok(read) => held += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).context("cannot be read"),
+        }
+    }
+    start.truncate(held);
     Ok((start.clone(), Box::new(Cursor::new(start).chain(bytes))))
 }
 
@@ -96,17 +111,65 @@ impl Read for Packed {
     }
 }
 
-/// Members of a gzip file.
-struct Gzip(MultiGzDecoder<BufReader<Packed>>);
+/// Members of a gzip file, one behind the other.
+struct Gzip {
+    /// Nothing behind the last member.
+    member: Option<GzDecoder<BufReader<Packed>>>,
+}
+
+impl Gzip {
+    fn new(bytes: BufReader<Packed>) -> Self {
+        Self { member: Some(GzDecoder::new(bytes)) }
+    }
+
+    /// What follows a member: zeros, with which tapes and copies are padded, another member, or the end.
+    fn next_member(mut bytes: BufReader<Packed>) -> io::Result<Option<GzDecoder<BufReader<Packed>>>> {
+        loop {
+            let held = match bytes.fill_buf() {
+                Ok(held) => held,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(bytes.get_mut().failure.take().unwrap_or(error)),
+            };
+            match held.iter().position(|&byte| byte != 0) {
+                None if held.is_empty() => return Ok(None),
+                Some(0) if held[0] == 0x1f => return Ok(Some(GzDecoder::new(bytes))),
+                Some(0) => {
+                    return Err(damaged_gzip(
+                        "other data follows the last member (gzip -dc FILE | logclass classify reads what is \
+                         before it)",
+                    ));
+                }
+                zeros => {
+                    let zeros = zeros.unwrap_or(held.len());
+                    bytes.consume(zeros);
+                }
+            }
+        }
+    }
+}
 
 impl Read for Gzip {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(buffer);
-        read.map_err(|error| match self.0.get_mut().get_mut().failure.take() {
-            Some(failure) => failure,
-            None if error.kind() == io::ErrorKind::Interrupted => error,
-            None => invalid(error.to_string()),
-        })
+        while let Some(mut member) = self.member.take().filter(|_| !buffer.is_empty()) {
+            let read = member.read(buffer);
+            match read {
+                Ok(0) => self.member = Self::next_member(member.into_inner())?,
+                Ok(_) => {
+                    self.member = Some(member);
+                    return read;
+                }
+                Err(error) => {
+                    let failure = member.get_mut().get_mut().failure.take();
+                    self.member = Some(member);
+                    return Err(match failure {
+                        Some(failure) => failure,
+                        None if error.kind() == io::ErrorKind::Interrupted => error,
+                        None => damaged_gzip(error),
+                    });
+                }
+            }
+        }
+        Ok(0)
     }
 }
 
@@ -128,7 +191,6 @@ impl ZstdFrames {
     /// Begins the next frame; false when there is none.
     fn begin(&mut self) -> io::Result<bool> {
         use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-        use std::io::BufRead;
         loop {
             if self.bytes.fill_buf()?.is_empty() {
                 return Ok(false);
@@ -139,7 +201,18 @@ impl ZstdFrames {
                     length,
                     ..
                 })) => {
-                    io::copy(&mut (&mut self.bytes).take(u64::from(length)), &mut io::sink())?;
+                    let skipped = io::copy(&mut (&mut self.bytes).take(length.into()), &mut io::sink())?;
+                    if skipped < u64::from(length) {
+                        return Err(damaged_frame("it ends too early"));
+                    }
+                }
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::BadMagicNumber(found))) => {
+                    // lz4 has the same frames to skip.
+                    let refused = magic::refused(&found.to_le_bytes(), false);
+                    return Err(match refused {
+                        Some(refused) => io::Error::new(io::ErrorKind::InvalidData, refused),
+                        None => damaged_frame("other data follows the last frame"),
+                    });
                 }
                 Err(error) => return Err(damaged(&error)),
             }
@@ -197,6 +270,10 @@ fn damaged(error: &(dyn Error + 'static)) -> io::Error {
 
 fn damaged_frame(why: impl std::fmt::Display) -> io::Error {
     invalid(format!("damaged Zstandard data: {why}"))
+}
+
+fn damaged_gzip(why: impl std::fmt::Display) -> io::Error {
+    invalid(format!("damaged gzip data: {why}"))
 }
 
 fn invalid(why: String) -> io::Error {

@@ -70,6 +70,28 @@ pub enum InputError {
         /// Longest record, in bytes.
         limit: usize,
     },
+    /// The first record has more columns than any table.
+    #[error(
+        "line {line}: the first record has more than {limit} columns: is this a CSV, and the delimiter the right \
+         one? (--delimiter names another)"
+    )]
+    TooManyColumns {
+        /// Line of the file, from 1.
+        line: u64,
+        /// Columns that there may be.
+        limit: usize,
+    },
+    /// It is read as CSV, and begins like JSON.
+    #[error(
+        "looks like JSON, not CSV: --format ndjson reads an object a line (jq -c . FILE makes such lines), and \
+         --message-column names the message's field"
+    )]
+    Json,
+    /// It is one JSON array.
+    #[error(
+        "is a JSON array, expected an object a line: jq -c '.[]' FILE | logclass classify --format ndjson"
+    )]
+    JsonArray,
     /// A record cannot be taken.
     #[error("line {line} (byte {offset}): {error}")]
     Record {
@@ -80,9 +102,16 @@ pub enum InputError {
         /// Why.
         error: RecordError,
     },
-    /// It is an archive.
-    #[error("is a zip archive (or a spreadsheet): unpack it, or export it as CSV")]
-    Archive,
+    /// It is no text.
+    #[error("{} {what}: {remedy}", if *.inside { "when decompressed, is" } else { "is" })]
+    NoText {
+        /// What it is instead.
+        what: &'static str,
+        /// What helps.
+        remedy: &'static str,
+        /// Whether it was inside of a compressed file.
+        inside: bool,
+    },
     /// It is in an encoding that is not read.
     #[error("is UTF-32: convert it first (iconv -f UTF-32 -t UTF-8)")]
     Utf32,
@@ -103,6 +132,7 @@ impl InputError {
         match self {
             Self::OpenQuoteInHeader { line }
             | Self::HeaderTooLong { line, .. }
+            | Self::TooManyColumns { line, .. }
             | Self::Record { line, .. } => Some(*line),
             _ => None,
         }
@@ -114,6 +144,8 @@ impl InputError {
             Self::MissingColumn { column, .. } | Self::RepeatedColumn { column, .. } => column.flags(),
             Self::LabelColumnExists { .. } => &LABEL_EXISTS,
             Self::HeaderTooLong { .. } => &["max-record-bytes"],
+            Self::TooManyColumns { .. } => &["delimiter"],
+            Self::Json | Self::JsonArray => &["format"],
             Self::Oversize { .. } => &["max-decompressed-bytes"],
             Self::Record { error, .. } => error.flags(),
             _ => &[],

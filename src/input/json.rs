@@ -40,7 +40,7 @@ impl JsonLayout {
         let time = self.time.as_deref().unwrap_or("");
         let mut paths = vec![self.message.as_str(), source, self.label.as_str(), severity, time];
         paths.extend(&self.added);
-        let found = fields(line, &paths).map_err(|error| RecordError::NoObject(error.to_string()))?;
+        let found = fields(line, &paths).map_err(|error| RecordError::NoObject(why(&error)))?;
         let span = |index: usize| found[index].map_or_else(FieldSpan::default, |raw| place(line, raw, start));
         if found[0].is_none() {
             return Err(RecordError::MissingField { message: self.message.clone() });
@@ -56,6 +56,21 @@ impl JsonLayout {
         let time = if self.time.is_some() { span(4) } else { FieldSpan::default() };
         Ok(RecordSpan { message: span(0), source, severity, time, label: span(2), ..RecordSpan::default() })
     }
+}
+
+/// What is wrong with a line. An object over several lines is common enough to be named.
+fn why(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        format!("{error}: each object must be on a line of its own (jq -c . FILE writes them so)")
+    } else {
+        error.to_string()
+    }
+}
+
+/// Of a line that is an object: whether it has a field at `path`.
+pub(super) fn has_field(line: &[u8], path: &str) -> Option<bool> {
+    let begins = line.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    begins.then(|| fields(line, &[path]).ok()).flatten().map(|found| found[0].is_some())
 }
 
 /// Where `raw`, a part of `line`, stands in the chunk.
@@ -92,7 +107,9 @@ impl<'de> Visitor<'de> for Paths<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = vec![None; self.0.len()];
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            let key = string(key.get().as_bytes());
+            let key = String::from_utf8_lossy(&key);
             if key.is_empty() || !self.0.iter().any(|path| path.starts_with(&*key)) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -116,27 +133,88 @@ impl<'de> Visitor<'de> for Paths<'_> {
 }
 
 /// A value as a text to classify: a string's content, an array of bytes as the bytes it lists (so journald
-/// writes what is not UTF-8), nothing for `null`, and anything else as it is written.
+/// writes what is not UTF-8), an array of such as lines (so it writes a field that is there twice), nothing
+/// for `null`, and anything else as it is written.
 pub fn content(raw: &[u8]) -> Cow<'_, [u8]> {
     match raw.first() {
-        Some(b'"') => {
-            let inner = raw.get(1..raw.len() - 1).unwrap_or_default();
-            if memchr::memchr(b'\\', inner).is_none() {
-                return Cow::Borrowed(inner);
-            }
-            // Half of a surrogate pair is no text; the message is then taken as it is written.
-            serde_json::from_slice::<String>(raw)
-                .map_or(Cow::Borrowed(inner), |text| Cow::Owned(text.into_bytes()))
-        }
-        Some(b'[') => serde_json::from_slice::<Vec<u8>>(raw).map_or(Cow::Borrowed(raw), Cow::Owned),
+        Some(b'"') => string(raw),
+        Some(b'[') => array(raw).map_or(Cow::Borrowed(raw), Cow::Owned),
         Some(b'n') => Cow::Borrowed(b""),
         _ => Cow::Borrowed(raw),
     }
 }
 
+/// An array of bytes, or of strings, arrays of bytes and `null`.
+fn array(raw: &[u8]) -> Option<Vec<u8>> {
+    if let Ok(bytes) = serde_json::from_slice::<Vec<u8>>(raw) {
+        return Some(bytes);
+    }
+    let mut lines: Vec<Cow<'_, [u8]>> = Vec::new();
+    for value in serde_json::from_slice::<Vec<&RawValue>>(raw).ok()? {
+        let value = value.get().as_bytes();
+        match value.first()? {
+            b'"' => lines.push(string(value)),
+            b'[' => lines.push(Cow::Owned(serde_json::from_slice::<Vec<u8>>(value).ok()?)),
+            b'n' => {}
+            _ => return None,
+        }
+    }
+    Some(lines.join(&b'\n'))
+}
+
+/// The content of a JSON string, quotes included in `raw`. Half of a surrogate pair, which a text has that was
+/// cut inside of a character, becomes U+FFFD.
+fn string(raw: &[u8]) -> Cow<'_, [u8]> {
+    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    if memchr::memchr(b'\\', inner).is_none() {
+        return Cow::Borrowed(inner);
+    }
+    let mut content = Vec::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(found) = memchr::memchr(b'\\', rest) {
+        content.extend_from_slice(&rest[..found]);
+        rest = &rest[found + 1..];
+        let Some((&escape, behind)) = rest.split_first() else { break };
+        rest = behind;
+        match escape {
+            b'n' => content.push(b'\n'),
+            b't' => content.push(b'\t'),
+            b'r' => content.push(b'\r'),
+            b'b' => content.push(8),
+            b'f' => content.push(12),
+            b'u' => {
+                let (letter, behind) = unicode(rest);
+                content.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = behind;
+            }
+            other => content.push(other),
+        }
+    }
+    content.extend_from_slice(rest);
+    Cow::Owned(content)
+}
+
+/// The character behind `\u`, and what follows it.
+fn unicode(text: &[u8]) -> (char, &[u8]) {
+    let unit = |text: &[u8]| {
+        let digits = std::str::from_utf8(text.get(..4)?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let Some(first) = unit(text) else { return (char::REPLACEMENT_CHARACTER, text) };
+    let rest = &text[4..];
+    if let Some(letter) = char::from_u32(first.into()) {
+        return (letter, rest);
+    }
+    let second = rest.strip_prefix(b"\\u").and_then(unit);
+    let pair = second.and_then(|second| char::decode_utf16([first, second]).next()?.ok());
+    // What follows a half that stands alone is a character of its own.
+    pair.map_or((char::REPLACEMENT_CHARACTER, rest), |letter| (letter, &rest[6..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn message(line: &str, path: &str) -> Option<String> {
         let found = fields(line.as_bytes(), &[path]).unwrap()[0]?;
@@ -156,9 +234,18 @@ mod tests {
     #[test]
     fn values_of_any_kind_become_a_text() {
         assert_eq!(message(r#"{"m":[104,105]}"#, "m").as_deref(), Some("hi"));
-        assert_eq!(message(r#"{"m":["a"]}"#, "m").as_deref(), Some(r#"["a"]"#));
+        assert_eq!(message(r#"{"m":["a"]}"#, "m").as_deref(), Some("a"));
+        assert_eq!(message(r#"{"m":["a",null,[98,10],"c"]}"#, "m").as_deref(), Some("a\nb\n\nc"));
+        assert_eq!(message(r#"{"m":[]}"#, "m").as_deref(), Some(""));
+        assert_eq!(message(r#"{"m":[null]}"#, "m").as_deref(), Some(""));
+        for written in [r#"["a",1]"#, "[300]", "[1.5]", r#"[{"a":1}]"#, r#"[["a"]]"#, "[true]"] {
+            assert_eq!(message(&format!("{{\"m\":{written}}}"), "m").as_deref(), Some(written));
+        }
         assert_eq!(message(r#"{"m":null}"#, "m").as_deref(), Some(""));
-        assert_eq!(message(r#"{"m":"\ud800"}"#, "m").as_deref(), Some("\\ud800"));
+        assert_eq!(message(r#"{"m":"\ud800"}"#, "m").as_deref(), Some("\u{fffd}"));
+        assert_eq!(message(r#"{"m":"a\udc00\n"}"#, "m").as_deref(), Some("a\u{fffd}\n"));
+        assert_eq!(message(r#"{"m":"\ud83d\ud83e\udd80"}"#, "m").as_deref(), Some("\u{fffd}\u{1f980}"));
+        assert_eq!(message(r#"{"\ud83d":1,"m\udc00":2,"m":"x"}"#, "m").as_deref(), Some("x"));
         assert_eq!(message(r#"{"m":"say \"x\""}"#, "m").as_deref(), Some("say \"x\""));
     }
 
@@ -171,5 +258,25 @@ mod tests {
         assert!(fields("[".repeat(100_000).as_bytes(), &["a"]).is_err());
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         let _ = fields(deep.as_bytes(), &["a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_is_decoded_as_serde_does(
+            text in "\\PC{0,10}",
+            parts in prop::collection::vec("[a\u{e9}]|\\\\[nrtbf/\"\\\\]|\\\\u00[0-9a-fA-F]{2}|\\\\ud83e\\\\udd80", 0..8),
+        ) {
+            for raw in [serde_json::to_string(&text).unwrap(), format!("\"{}\"", parts.concat())] {
+                let theirs: String = serde_json::from_str(&raw).unwrap();
+                prop_assert_eq!(&*string(raw.as_bytes()), theirs.as_bytes(), "{}", raw);
+            }
+        }
+
+        #[test]
+        fn any_line_is_an_object_or_an_error(line in "[{}\\[\\]\",:\\\\ud8aml0-9n]{0,40}") {
+            if let Ok(found) = fields(line.as_bytes(), &["m", "a.l"]) {
+                let _: Vec<_> = found.into_iter().flatten().map(|raw| content(raw.as_bytes())).collect();
+            }
+        }
     }
 }

@@ -34,8 +34,10 @@ impl LineLayout {
         let line = &data[start..end];
         match self {
             Self::Text(_) => Scan::Record(span),
-            Self::Json(_) if line.iter().all(u8::is_ascii_whitespace) => Scan::Blank(next),
-            Self::Json(layout) => match layout.read(line, start as u32) {
+            Self::Json(_) if line.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) => {
+                Scan::Blank(next)
+            }
+            Self::Json(layout) => match layout.read(&line[zeros(line)..], (start + zeros(line)) as u32) {
                 Ok(found) => Scan::Record(RecordSpan {
                     message: found.message,
                     source: found.source,
@@ -48,6 +50,11 @@ impl LineLayout {
             },
         }
     }
+}
+
+/// NULs in front: what a log begins with that was truncated while it was written.
+fn zeros(line: &[u8]) -> usize {
+    line.iter().take_while(|&&byte| byte == 0).count()
 }
 
 /// A record that is all message.

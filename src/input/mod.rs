@@ -9,11 +9,13 @@ pub mod decode;
 mod error;
 mod json;
 mod lines;
+mod magic;
 mod multiline;
 pub mod open;
 mod reader;
 pub mod silence;
 mod span;
+mod start;
 
 pub use chunk::{Chunk, Layout, Reject};
 pub use error::{Column, InputError, RecordError};

@@ -72,6 +72,10 @@ impl Multiline {
         // Empty lines belong to a record only if a line of it follows.
         let mut blank = next;
         while blank < data.len() && blank - start < LONGEST {
+            // What was truncated while it was written goes on behind NULs, with a record of its own.
+            if data[blank] == 0 {
+                return Some((end, next));
+            }
             let line = Line::at(data, blank, last)?;
             let text = line.text(data);
             let belongs = match self {
@@ -116,7 +120,7 @@ enum Kind {
 
 impl State {
     fn new(head: &[u8]) -> Self {
-        let envelope = envelope::open(head);
+        let envelope = envelope::open(envelope::front(head));
         let body = envelope.body.trim_ascii();
         let kind = if body.starts_with(b"Traceback (most recent call last)") {
             Kind::Python

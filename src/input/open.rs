@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::csv::{CsvLayout, fields, unquote};
+use super::csv::{CsvLayout, LineEnds, MOST_COLUMNS, TooManyFields};
 use super::decode::Bytes;
-use super::reader::{ChunkReader, Limits, read_some};
-use super::{Column, FieldForm, FieldSpan, InputError, Layout, LineLayout};
+use super::reader::{BadRows, ChunkReader, Limits, read_some};
+use super::start::{BYTE_ORDER_MARK, Start, header_place};
+use super::{Column, InputError, Layout, LineLayout, json, magic};
 
 /// Columns by name, as command line and configuration give them.
 #[derive(Debug, Clone)]
@@ -36,8 +37,8 @@ pub struct ColumnNames {
 pub struct CsvInput {
     /// The rest, in chunks.
     pub reader: ChunkReader<Bytes>,
-    /// The header's own bytes, a byte order mark included, the line terminator not. Without a header, the
-    /// mark.
+    /// The header's own bytes and what stands before it, the line terminator not; behind it a delimiter for each
+    /// column that it has no name for. Without a header, only what stands before the first record.
     pub header: Vec<u8>,
     /// The header's fields, unquoted; without a header, the columns' numbers.
     pub names: Vec<String>,
@@ -47,6 +48,15 @@ pub struct CsvInput {
     pub layout: CsvLayout,
     /// Whether the delimiter was told by the header.
     pub sniffed: bool,
+    /// Lines before the header that are none, as `sep=;` for a spreadsheet.
+    pub passed: Vec<String>,
+}
+
+impl CsvInput {
+    /// Where the header's own record begins in [`CsvInput::header`].
+    pub fn header_place(&self) -> usize {
+        header_place(&self.header)
+    }
 }
 
 /// Where an input comes from.
@@ -96,75 +106,15 @@ impl Source {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What may stand between fields when nothing is said about it.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// The beginning of a CSV: enough to hold its header.
-struct Start {
-    data: Vec<u8>,
-    /// Where the first record begins, behind a byte order mark and empty lines.
-    from: usize,
-    ended: bool,
-}
-
-impl Start {
-    fn read(bytes: &mut Bytes, limits: Limits) -> Result<Self> {
-        let mut start = Self { data: Vec::new(), from: 0, ended: false };
-        loop {
-            start.ended = read_some(bytes, &mut start.data).context("cannot be read")? == 0;
-            start.from = if start.data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-            while matches!(start.data.get(start.from), Some(b'\n' | b'\r')) {
-                start.from += 1;
-            }
-            // Whatever the delimiter is: with a wrong one a quoted field may not end, with the right one it
-            // does.
-            if start.ended || DELIMITERS.iter().all(|&delimiter| start.header(delimiter).is_some()) {
-                return Ok(start);
-            }
-            if start.data.len() > limits.record_bytes {
-                return Ok(start);
-            }
-        }
-    }
-
-    fn header(&self, delimiter: u8) -> Option<(Vec<FieldSpan>, super::RecordSpan)> {
-        fields(&self.data, self.from, delimiter, self.ended)
-    }
-
-    fn names(&self, spans: &[FieldSpan]) -> Vec<String> {
-        spans
-            .iter()
-            .map(|span| {
-                unquote(&self.data[span.start as usize..span.end as usize], span.form == FieldForm::Quoted)
-            })
-            .map(|name| String::from_utf8_lossy(&name).trim().to_owned())
-            .collect()
-    }
-
-    /// The one delimiter that makes a header of the first line, if a comma does not and no other one does.
-    fn sniff(&self, columns: &ColumnNames) -> Option<u8> {
-        let fits = |delimiter: u8| {
-            let names = self.header(delimiter).map(|(spans, _)| self.names(&spans)).unwrap_or_default();
-            names.len() > 1
-                && names.contains(&columns.message)
-                && (columns.labelled || columns.source.as_ref().is_none_or(|source| names.contains(source)))
-        };
-        let mut fitting = DELIMITERS.into_iter().filter(|&delimiter| fits(delimiter));
-        match (fitting.next(), fitting.next()) {
-            (Some(delimiter), None) if delimiter != b',' => Some(delimiter),
-            _ => None,
-        }
-    }
-}
-
-/// Reads the header of a CSV and finds the columns. Without a `delimiter` it is a comma, unless the header
-/// leaves no doubt that it is another one.
+/// Reads the header of a CSV and finds the columns. Without a `delimiter` it is a comma, unless the file leaves
+/// no doubt that it is another one.
+///
+/// A column behind those of the header can be named by its number, where the records have one: some exporters
+/// write no name above their last column.
 ///
 /// # Errors
 /// When there is no header, a column is missing or named twice, or the label column exists already; each
-/// names the columns there are and the flag to set.
+/// names the columns there are and the flag to set. Or the file is no CSV at all.
 pub fn open_csv(
     mut reader: Bytes,
     delimiter: Option<u8>,
@@ -175,62 +125,147 @@ pub fn open_csv(
     if start.from == start.data.len() {
         return Err(InputError::Empty { message: columns.message.clone() }.into());
     }
-    let sniffed = if delimiter.is_none() && !columns.no_header { start.sniff(columns) } else { None };
-    let delimiter = delimiter.or(sniffed).unwrap_or(b',');
-    let Some((spans, record)) = start.header(delimiter) else {
-        let line = 1 + super::csv::lines_in(&start.data[..start.from]);
-        return Err(if start.ended {
-            InputError::OpenQuoteInHeader { line }
-        } else {
-            InputError::HeaderTooLong { line, limit: limits.record_bytes }
-        }
-        .into());
-    };
-    let names = if columns.no_header {
+    let source = columns.source.as_deref().filter(|_| !columns.labelled);
+    let sniff = || start.sniff(&columns.message, source);
+    let sniffed =
+        if delimiter.is_none() && start.told.is_none() && !columns.no_header { sniff() } else { None };
+    let delimiter = delimiter.or(start.told).or(sniffed).unwrap_or(b',');
+    let first = first_record(&start, delimiter, limits);
+    let (spans, record) = first.map_err(|error| told_otherwise(&start, error))?;
+    let mut names = if columns.no_header {
         (1..=spans.len()).map(|number| number.to_string()).collect()
     } else {
         start.names(&spans)
     };
-    let layout = layout(&names, delimiter, columns)?;
-    let newline: &[u8] = match &start.data[record.end as usize..record.next as usize] {
+    let (end, next) = (record.end as usize, record.next as usize);
+    let newline: &[u8] = match &start.data[end..next] {
         b"\r\n" => b"\r\n",
         b"\r" => b"\r",
         _ => b"\n",
     };
-    let (shown, next) = if columns.no_header {
-        (start.from, start.from)
-    } else {
-        (record.end as usize, record.next as usize)
-    };
-    let line = 1 + super::csv::lines_in(&start.data[..next]);
-    let header = start.data[..shown].to_vec();
+    let mut unnamed = 0;
+    if !columns.no_header
+        && lies_behind(&names, columns)
+        && let Some(fields) = start.record(next, delimiter, &mut reader, limits)?
+    {
+        unnamed = fields.saturating_sub(names.len());
+        names.resize(names.len() + unnamed, String::new());
+    }
+    let line_ends = LineEnds::told_by(newline);
+    let layout =
+        layout(&names, delimiter, columns, line_ends).map_err(|error| told_otherwise(&start, error))?;
+    let (shown, next) = if columns.no_header { (start.from, start.from) } else { (end, next) };
+    let line = 1 + line_ends.count(&start.data[..next]);
+    let mut header = start.data[..shown].to_vec();
+    header.resize(header.len() + unnamed, delimiter);
     start.data.drain(..next);
+    let passed = start.passed;
     let reader = ChunkReader::new(reader, start.data, Layout::Csv(layout), limits, line, next as u64);
-    Ok(CsvInput { reader, header, names, newline, layout, sniffed: sniffed.is_some() })
+    Ok(CsvInput { reader, header, names, newline, layout, sniffed: sniffed.is_some(), passed })
 }
 
-/// Opens lines: NDJSON or plain text. The byte order mark, which belongs to no record, is given back.
+/// The header's record, or the first one where there is no header.
+fn first_record(
+    start: &Start,
+    delimiter: u8,
+    limits: Limits,
+) -> Result<(Vec<super::FieldSpan>, super::RecordSpan), InputError> {
+    let line = 1 + LineEnds::Feeds.count(&start.data[..start.from]);
+    match start.header(delimiter) {
+        Ok(Some(found)) => Ok(found),
+        Err(TooManyFields) => Err(InputError::TooManyColumns { line, limit: MOST_COLUMNS }),
+        Ok(None) if start.ended => Err(InputError::OpenQuoteInHeader { line }),
+        Ok(None) => Err(InputError::HeaderTooLong { line, limit: limits.record_bytes }),
+    }
+}
+
+/// The error for a beginning that is no header: what it is instead, where that can be told.
+fn told_otherwise(start: &Start, error: InputError) -> InputError {
+    match start.first_byte() {
+        _ if matches!(error, InputError::LabelColumnExists { .. } | InputError::RepeatedColumn { .. }) => {
+            error
+        }
+        Some(b'[') => InputError::JsonArray,
+        Some(b'{') => InputError::Json,
+        _ if magic::is_binary(&start.data[..start.data.len().min(SAMPLE)]) => magic::binary(),
+        _ => error,
+    }
+}
+
+/// Whether a column is named by a number that is higher than the header has columns.
+fn lies_behind(names: &[String], columns: &ColumnNames) -> bool {
+    let behind = |wanted: &String| {
+        wanted.parse().is_ok_and(|number: usize| (names.len() + 1..=MOST_COLUMNS).contains(&number))
+            && !names.contains(wanted)
+    };
+    [Some(&columns.message), columns.source.as_ref(), columns.severity.as_ref(), columns.time.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(behind)
+}
+
+/// Lines whose beginning has been read.
+pub struct LinesInput {
+    /// All of them, in chunks.
+    pub reader: ChunkReader<Bytes>,
+    /// The byte order mark, which belongs to no record. Some exporters write two.
+    pub mark: Vec<u8>,
+    /// Of a text whose first line is a JSON object: whether it has the field that the message is named by.
+    pub json: Option<bool>,
+}
+
+/// Bytes that tell whether a file is text.
+const SAMPLE: usize = 4 << 10;
+
+/// Opens lines: NDJSON, or plain text, of which the message may be named `message`.
 ///
 /// # Errors
-/// When the beginning cannot be read.
+/// When the beginning cannot be read, or is no text.
 pub fn open_lines(
     mut reader: Bytes,
     layout: LineLayout,
+    message: &str,
     limits: Limits,
-) -> Result<(ChunkReader<Bytes>, &'static [u8])> {
+) -> Result<LinesInput> {
     let mut data = Vec::new();
     loop {
         match read_some(&mut reader, &mut data) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-            read => break read.context("cannot be read").map(drop)?,
+            Err(error) => return Err(error).context("cannot be read"),
+            Ok(0) => break,
+            Ok(_) if limits.live || data.len() >= SAMPLE => break,
+            Ok(_) => {}
         }
     }
-    let mark = if data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK } else { b"" };
-    data.drain(..mark.len());
-    Ok((ChunkReader::new(reader, data, Layout::Lines(layout), limits, 1, mark.len() as u64), mark))
+    let marks = data.chunks(BYTE_ORDER_MARK.len()).take_while(|mark| *mark == BYTE_ORDER_MARK).count();
+    let rest = data.split_off(marks * BYTE_ORDER_MARK.len());
+    let mark = std::mem::replace(&mut data, rest);
+    let mut json = None;
+    match layout {
+        LineLayout::Text(_) => {
+            if magic::is_binary(&data[..data.len().min(SAMPLE)]) {
+                return Err(magic::binary().into());
+            }
+            let line = data.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            json = json::has_field(line, message);
+        }
+        LineLayout::Json(_) => {
+            let first = data.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
+            if first == Some(&b'[') && limits.bad_rows == BadRows::Fail {
+                return Err(InputError::JsonArray.into());
+            }
+        }
+    }
+    let reader = ChunkReader::new(reader, data, Layout::Lines(layout), limits, 1, mark.len() as u64);
+    Ok(LinesInput { reader, mark, json })
 }
 
-fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvLayout, InputError> {
+fn layout(
+    names: &[String],
+    delimiter: u8,
+    columns: &ColumnNames,
+    line_ends: LineEnds,
+) -> Result<CsvLayout, InputError> {
     let message = find(names, &columns.message, Column::Message)?;
     let source = columns.source.as_ref().map(|name| find(names, name, Column::Source)).transpose();
     let source = match source {
@@ -241,13 +276,13 @@ fn layout(names: &[String], delimiter: u8, columns: &ColumnNames) -> Result<CsvL
     let time = columns.time.as_ref().map(|name| find(names, name, Column::Time)).transpose()?;
     if columns.labelled {
         let label = Some(find(names, &columns.label, Column::Label)?);
-        return Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label });
+        return Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label, line_ends });
     }
     let existing = names.iter().position(|name| *name == columns.label);
     if existing.is_some() && !columns.overwrite {
         return Err(InputError::LabelColumnExists { label: columns.label.clone() });
     }
-    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label: existing })
+    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label: existing, line_ends })
 }
 
 /// The column of this name, or, where no column has it, of this number.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
-use super::csv::{Scan, lines_in};
+use super::csv::Scan;
 use super::{Chunk, InputError, Layout, RecordError, RecordSpan, Reject};
 
 /// What becomes of a record that cannot be taken.
@@ -39,6 +39,9 @@ impl Default for Limits {
 /// What a live stream is asked for at a time, in bytes.
 const LIVE_BYTES: usize = 64 << 10;
 
+/// NULs at the beginning of a line from which on they are counted instead of held.
+const HOLE: usize = 4 << 10;
+
 /// Cuts a stream into [`Chunk`]s.
 pub struct ChunkReader<R> {
     reader: R,
@@ -53,13 +56,29 @@ pub struct ChunkReader<R> {
     silent: bool,
     /// Inside a line that was too long: what is left of it is passed over.
     passing: bool,
+    /// NULs before the carry that are only counted; one more, which the carry begins with, stands for them.
+    hole: u64,
+    /// What ends the run once the records before it were given out.
+    failure: Option<anyhow::Error>,
 }
 
 impl<R: Read> ChunkReader<R> {
     /// Reads on in `reader`, of which `carry` was already read. The carry begins on `line` (from 1), `offset`
     /// bytes into the file.
     pub fn new(reader: R, carry: Vec<u8>, layout: Layout, limits: Limits, line: u64, offset: u64) -> Self {
-        Self { reader, layout, limits, carry, line, offset, ended: false, silent: false, passing: false }
+        Self {
+            reader,
+            layout,
+            limits,
+            carry,
+            line,
+            offset,
+            ended: false,
+            silent: false,
+            passing: false,
+            hole: 0,
+            failure: None,
+        }
     }
 
     /// The next chunk; nothing at the end.
@@ -69,6 +88,9 @@ impl<R: Read> ChunkReader<R> {
     /// fields than the header, a quote is never closed, it is longer than allowed, or it is no JSON object;
     /// this is an [`InputError`] with its line.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         let mut wanted = self.limits.chunk_bytes;
         loop {
             if !self.limits.live {
@@ -77,20 +99,32 @@ impl<R: Read> ChunkReader<R> {
             if self.passing {
                 self.pass_over();
             }
+            self.count_hole();
             let mut chunk = Chunk {
                 first_line: self.line,
                 offset: self.offset,
+                hole: self.hole,
+                line_ends: self.layout.line_ends(),
                 records: Vec::with_capacity(self.carry.len() / 64),
                 ..Chunk::default()
             };
-            let end = self.scan(&mut chunk.records, &mut chunk.rejects)?;
+            let end = match (self.scan(&mut chunk.records, &mut chunk.rejects), chunk.records.last()) {
+                (Ok(end), _) => end,
+                // Whoever waits for each record gets those that came before the bad one.
+                (Err(failure), Some(last)) if self.limits.live => {
+                    self.failure = Some(failure);
+                    last.next as usize
+                }
+                (Err(failure), _) => return Err(failure),
+            };
             self.silent = false;
             if end > 0 {
                 let rest = self.carry[end..].to_vec();
                 chunk.data = std::mem::replace(&mut self.carry, rest);
                 chunk.data.truncate(end);
-                self.line += lines_in(&chunk.data);
+                self.line += chunk.line_ends.count(&chunk.data);
                 self.offset += chunk.data.len() as u64;
+                self.hole = 0;
                 return Ok(Some(chunk));
             }
             if self.ended {
@@ -125,11 +159,41 @@ impl<R: Read> ChunkReader<R> {
         Ok(())
     }
 
+    /// Takes the NULs that the carry begins with out of memory, if they are many.
+    fn count_hole(&mut self) {
+        if self.passing || !matches!(self.layout, Layout::Lines(_)) {
+            return;
+        }
+        let zeros = self.carry.iter().take_while(|&&byte| byte == 0).count();
+        if zeros >= self.least_hole() || (self.hole > 0 && zeros > 1) {
+            self.carry.drain(..zeros - 1);
+            self.hole += zeros as u64 - 1;
+            self.offset += zeros as u64 - 1;
+        }
+    }
+
+    fn least_hole(&self) -> usize {
+        HOLE.min(self.limits.record_bytes).max(2)
+    }
+
+    /// Whether so many NULs stand at `position` that they are to be counted.
+    fn is_hole(&self, position: usize) -> bool {
+        let least = self.least_hole();
+        matches!(self.layout, Layout::Lines(_))
+            && self
+                .carry
+                .get(position..position + least)
+                .is_some_and(|start| start.iter().all(|&byte| byte == 0))
+    }
+
     /// Finds the whole records in the carry; returns where they end.
     fn scan(&mut self, records: &mut Vec<RecordSpan>, rejects: &mut Vec<Reject>) -> Result<usize> {
         let mut position = 0;
         let last = self.ended || (self.silent && self.carry.ends_with(b"\n"));
         while position < self.carry.len() {
+            if position > 0 && self.carry[position] == 0 && self.is_hole(position) {
+                break;
+            }
             // The same records are too long whether they came in one piece or not.
             let too_long = |next: usize| next - position > self.limits.record_bytes;
             match self.layout.scan(&self.carry, position, last) {
@@ -179,13 +243,13 @@ impl<R: Read> ChunkReader<R> {
         if self.limits.bad_rows == BadRows::Fail {
             return Err(InputError::Record { line, offset, error: RecordError::OpenQuote }.into());
         }
-        let next = line_end(&self.carry, start, true).unwrap_or(self.carry.len());
+        let next = self.layout.record_end(&self.carry, start, true).unwrap_or(self.carry.len());
         self.reject(start..next, next, RecordError::OpenQuoteAt { line, offset }, rejects)
     }
 
     /// Gives up the first line of a record that is longer than allowed, of which no more is kept than may be.
     fn too_long(&mut self, start: usize, rejects: &mut Vec<Reject>) -> Result<usize> {
-        let whole = line_end(&self.carry, start, self.ended);
+        let whole = self.layout.record_end(&self.carry, start, self.ended);
         // The first half of a `\r\n` stays for the second.
         let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
         let next = whole.unwrap_or(self.carry.len() - half);
@@ -199,18 +263,18 @@ impl<R: Read> ChunkReader<R> {
 
     /// Drops the carry up to the end of the line.
     fn pass_over(&mut self) {
-        let end = line_end(&self.carry, 0, self.ended);
+        let end = self.layout.record_end(&self.carry, 0, self.ended);
         let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
         let passed = end.unwrap_or(self.carry.len() - half);
         self.passing = end.is_none();
         self.offset += passed as u64;
-        self.line += u64::from(end.is_some());
+        self.line += self.layout.line_ends().count(&self.carry[..passed]);
         self.carry.drain(..passed);
     }
 
     /// Line and offset in the file of a position in the carry.
     fn place(&self, position: usize) -> (u64, u64) {
-        (self.line + lines_in(&self.carry[..position]), self.offset + position as u64)
+        (self.line + self.layout.line_ends().count(&self.carry[..position]), self.offset + position as u64)
     }
 }
 
@@ -228,12 +292,52 @@ pub(super) fn read_some(reader: &mut impl Read, data: &mut Vec<u8>) -> std::io::
     read
 }
 
-/// Behind the first line terminator from `start` on; nothing while a `\n` may yet follow a `\r`.
-fn line_end(data: &[u8], start: usize, last: bool) -> Option<usize> {
-    let found = start + memchr::memchr2(b'\n', b'\r', &data[start..])?;
-    match (data[found], data.get(found + 1)) {
-        (b'\r', Some(b'\n')) => Some(found + 2),
-        (b'\r', None) if !last => None,
-        _ => Some(found + 1),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{LineLayout, Multiline};
+    use proptest::prelude::*;
+
+    /// The NULs before a record, its line in the file, and its text.
+    type Found = (u64, u64, Vec<u8>);
+
+    /// All bytes, and each record.
+    fn read(data: &[u8], limits: Limits) -> (Vec<u8>, Vec<Found>) {
+        let layout = Layout::Lines(LineLayout::Text(Multiline::Off));
+        let mut reader = ChunkReader::new(data, Vec::new(), layout, limits, 1, 0);
+        let (mut bytes, mut records) = (Vec::new(), Vec::new());
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            bytes.resize(bytes.len() + usize::try_from(chunk.hole).unwrap(), 0);
+            assert_eq!(chunk.offset, bytes.len() as u64);
+            for record in &chunk.records {
+                let line = &chunk.data[record.start as usize..record.end as usize];
+                let hole = if record.start == 0 { chunk.hole } else { 0 };
+                records.push((hole, chunk.line_of(record.start as usize), line.to_vec()));
+            }
+            bytes.extend_from_slice(&chunk.data);
+        }
+        (bytes, records)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn nuls_before_lines_come_back_whatever_the_size_of_a_chunk(
+            lines in prop::collection::vec((prop_oneof![0..3_usize, 4_000..4_200_usize, 9_000..9_002_usize], "[a\0]{0,3}"), 0..6),
+            ended: bool,
+            chunk_bytes in 1..9_000_usize,
+            live: bool,
+        ) {
+            let mut data: Vec<u8> =
+                lines.iter().flat_map(|(zeros, text)| [&vec![0; *zeros][..], text.as_bytes(), b"\n"].concat()).collect();
+            if !ended {
+                data.pop();
+            }
+            let whole = read(&data, Limits::default());
+            prop_assert_eq!(&whole.0, &data);
+            prop_assert!(whole.1.iter().all(|(_, _, line)| line.len() < HOLE + 3));
+            prop_assert_eq!(&read(&data, Limits { chunk_bytes, live, ..Limits::default() }), &whole);
+        }
     }
 }

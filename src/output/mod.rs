@@ -131,6 +131,19 @@ impl Output {
         }
     }
 
+    /// Writes `bytes` this many times, without holding all of it.
+    ///
+    /// # Errors
+    /// When the system refuses; the error names the output.
+    pub fn repeat(&mut self, bytes: &[u8], times: u64) -> Result<()> {
+        const AT_ONCE: u64 = 8 << 10;
+        let many = bytes.repeat(usize::try_from(times.min(AT_ONCE))?);
+        for _ in 0..times / AT_ONCE {
+            self.write(&many)?;
+        }
+        self.write(&many[..bytes.len() * usize::try_from(times % AT_ONCE)?])
+    }
+
     /// Makes the output final.
     ///
     /// # Errors

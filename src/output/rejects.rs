@@ -43,18 +43,25 @@ impl Rejects {
         self.count
     }
 
-    /// Adds a record, line terminator included.
+    /// Adds a record, line terminator included, before which stood this many NULs.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn write(&mut self, reject: &Reject, record: &[u8]) -> Result<()> {
+    pub fn write(&mut self, reject: &Reject, zeros: u64, record: &[u8]) -> Result<()> {
         let line = &mut self.pending;
         line.extend_from_slice(&quote(self.input.as_bytes(), b','));
         line.extend_from_slice(format!(",{},{},", reject.line, reject.offset).as_bytes());
         line.extend_from_slice(&quote(reject.reason.to_string().as_bytes(), b','));
         line.push(b',');
-        line.extend_from_slice(&quote(record, b','));
-        line.push(b'\n');
+        let record = quote(record, b',');
+        let (opening, record) = record.split_at(usize::from(record.first() == Some(&b'"')));
+        line.extend_from_slice(opening);
+        if zeros > 0 {
+            self.hand_on()?;
+            self.output.repeat(b"\0", zeros)?;
+        }
+        self.pending.extend_from_slice(record);
+        self.pending.push(b'\n');
         self.count += 1;
         if self.pending.len() >= PIECE { self.hand_on() } else { Ok(()) }
     }

@@ -135,10 +135,17 @@ impl<'a> Pipeline<'a> {
         let mut templates = 0;
         while let Ok(first) = from_reader.recv() {
             let mut chunks = vec![first?];
+            let mut failure = None;
             while chunks.len() < 2 * self.resources.threads.max(1)
                 && let Ok(next) = from_reader.try_recv()
             {
-                chunks.push(next?);
+                match next {
+                    Ok(chunk) => chunks.push(chunk),
+                    Err(error) => {
+                        failure = Some(error);
+                        break;
+                    }
+                }
             }
             let draft = |chunk| {
                 // Each thread has its own, so nobody waits here.
@@ -154,6 +161,10 @@ impl<'a> Pipeline<'a> {
                 }
             }
             table.insert(fresh);
+            // What came before the failure was read well, and is written.
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
         }
         Ok(templates)
     }

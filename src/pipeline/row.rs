@@ -158,6 +158,16 @@ impl RowFormat {
         }
     }
 
+    /// Where in a written row the NULs go that stood before its record and were only counted, and how each of
+    /// them is written.
+    pub(super) fn hole(&self, row: &[u8]) -> (usize, &'static [u8]) {
+        match &self.shape {
+            Shape::Csv { .. } | Shape::Json { .. } => (0, b"\0"),
+            Shape::TextToCsv { .. } => (usize::from(row.first() == Some(&b'"')), b"\0"),
+            Shape::TextToJson { message, .. } => (json(message).len() + b"{:\"".len(), b"\\u0000"),
+        }
+    }
+
     /// The values that are added to a row, in the order of [`Added::names`].
     fn values(&self, chunk: &Chunk, record: &RecordSpan, verdict: &Verdict, cascade: &Cascade) -> Vec<Value> {
         let mut values = Vec::new();
@@ -299,16 +309,16 @@ pub fn new_columns<'a>(input: &CsvInput, label: &'a str, added: Added) -> Result
     Ok(new)
 }
 
-/// The header with the new columns.
-pub fn header(raw: &[u8], columns: &[&str], delimiter: u8, newline: &[u8], safe: bool) -> Vec<u8> {
+/// The header of `input` with the new columns.
+pub fn header(input: &CsvInput, columns: &[&str], safe: bool) -> Vec<u8> {
+    let (raw, place) = (&input.header, input.header_place());
+    let (delimiter, newline) = (input.layout.delimiter, input.newline);
     let mut line = Vec::with_capacity(raw.len() + 64);
-    let mark = if raw.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let blank = raw[mark..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-    line.extend_from_slice(&raw[..mark + blank]);
+    line.extend_from_slice(&raw[..place]);
     if safe {
-        safe_record(raw, mark + blank, delimiter, None, &mut line);
+        safe_record(raw, place, delimiter, None, &mut line);
     } else {
-        line.extend_from_slice(&raw[mark + blank..]);
+        line.extend_from_slice(&raw[place..]);
     }
     for column in columns {
         line.push(delimiter);

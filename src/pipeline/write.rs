@@ -120,12 +120,23 @@ pub(super) fn write_chunk(
     let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
     let mut copied = 0;
     let mut gaps = Gaps { chunk: &chunk, rejects: 0 };
+    let of_record = chunk.records.first().is_some_and(|record| record.start == 0);
+    if chunk.hole > 0 && !of_record && chunk.rejects.first().is_none_or(|reject| reject.start > 0) {
+        destination.output.repeat(b"\0", chunk.hole)?;
+    }
     for (record, verdict) in chunk.records.iter().zip(&verdicts) {
         gaps.copy(copied, record.start as usize, destination, &mut piece)?;
-        if format.writes(verdict.label) {
-            format.row(&chunk, record, verdict, cascade, &mut piece);
-        } else {
+        let hole = if record.start == 0 { chunk.hole } else { 0 };
+        if !format.writes(verdict.label) {
             tally.filtered += 1;
+        } else {
+            format.row(&chunk, record, verdict, cascade, &mut piece);
+            if hole > 0 {
+                let (place, zero) = format.hole(&piece);
+                destination.output.write(&piece[..place])?;
+                destination.output.repeat(zero, hole)?;
+                piece.drain(..place);
+            }
         }
         copied = record.next as usize;
         tally.count(verdict);
@@ -143,7 +154,7 @@ pub(super) fn write_chunk(
             rejects.flush()?;
         }
     }
-    progress.advance(chunk.records.len() as u64, chunk.data.len() as u64);
+    progress.advance(chunk.records.len() as u64, chunk.hole + chunk.data.len() as u64);
     Ok(())
 }
 
@@ -169,7 +180,8 @@ impl Gaps<'_> {
             let (start, next) = (reject.start as usize, reject.next as usize);
             out.extend_from_slice(&data[from..start]);
             if let Some(rejects) = destination.rejects.as_deref_mut() {
-                rejects.write(reject, &data[start..reject.end as usize])?;
+                let zeros = if start == 0 { self.chunk.hole } else { 0 };
+                rejects.write(reject, zeros, &data[start..reject.end as usize])?;
             }
             self.rejects += 1;
             from = next;

@@ -10,7 +10,7 @@ use super::packs;
 use super::pattern::{check_pattern, last_line};
 use super::rule::{Rule, Scope, Subject};
 use super::search::Search;
-use crate::envelope::Envelope;
+use crate::envelope::{self, Envelope};
 
 /// Compiled rules.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ struct Group {
     patterns: Vec<String>,
     literals: Vec<&'static [&'static str]>,
     subject: Subject,
+    /// Some of them are a user's own, whose pattern may name a tab or a byte as it stands in the message.
+    of_user: bool,
     compiled: OnceLock<Compiled>,
 }
 
@@ -79,6 +81,7 @@ impl Rules {
             group.places.push(place);
             group.patterns.push(rule.pattern.clone());
             group.literals.push(rule.literals);
+            group.of_user |= !is_bundled;
         }
         let mut everywhere = Vec::new();
         let mut by_source: HashMap<Vec<u8>, Vec<Arc<Group>>> = HashMap::new();
@@ -113,7 +116,7 @@ impl Rules {
     pub fn first_match(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>) -> Option<usize> {
         let mut first = None;
         self.each_group(source, envelope, |group| {
-            if let Some(place) = group.matches(&group.text(message, envelope)).into_iter().min() {
+            if let Some(place) = group.matches_record(message, envelope).into_iter().min() {
                 first = Some(first.map_or(place, |first: usize| first.min(place)));
             }
         });
@@ -124,9 +127,10 @@ impl Rules {
     pub fn all_matches(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>) -> Vec<usize> {
         let mut all = Vec::new();
         self.each_group(source, envelope, |group| {
-            all.extend(group.matches(&group.text(message, envelope)));
+            all.extend(group.matches_record(message, envelope));
         });
         all.sort_unstable();
+        all.dedup();
         all
     }
 
@@ -165,7 +169,7 @@ impl Rules {
 impl Group {
     fn new(subject: Subject) -> Self {
         let (places, patterns, literals) = Default::default();
-        Self { places, patterns, literals, subject, compiled: OnceLock::new() }
+        Self { places, patterns, literals, subject, of_user: false, compiled: OnceLock::new() }
     }
 
     fn compile(&self) -> Result<&Compiled, regex::Error> {
@@ -214,26 +218,50 @@ impl Group {
         found
     }
 
-    fn text<'a>(&self, message: &'a [u8], envelope: &'a Envelope<'_>) -> Cow<'a, [u8]> {
-        readable(match self.subject {
+    /// Places of the rules that match a record: its text as a person reads it, or, where a user's own patterns ask
+    /// for it, as it stands.
+    fn matches_record(&self, message: &[u8], envelope: &Envelope<'_>) -> Vec<usize> {
+        let text = envelope::front(match self.subject {
             Subject::Message => message,
             Subject::Body => &envelope.body,
-        })
+        });
+        let readable = readable(text);
+        let mut found = self.matches(&readable);
+        if self.of_user && matches!(readable, Cow::Owned(_)) {
+            found.extend(self.matches(text));
+        }
+        found
     }
 }
 
-/// The text as a person reads it: white space of any kind is a space, and a byte that is no UTF-8 a replacement character. So a tab, a
-/// no-break space or a letter in another encoding does not hide a line from a rule.
+/// The text as a person reads it: white space of any kind is a space, and a byte that is no UTF-8 the letter that it is in
+/// Windows-1252. So a tab, a no-break space or a letter in another encoding does not hide a line from a rule.
 fn readable(text: &[u8]) -> Cow<'_, [u8]> {
     if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
         return Cow::Borrowed(text);
     }
-    let text = String::from_utf8_lossy(text);
-    let spaced: String = text
-        .chars()
-        .map(|letter| if letter != '\n' && (letter.is_whitespace() || letter == '\0') { ' ' } else { letter })
-        .collect();
-    Cow::Owned(spaced.into_bytes())
+    let spaced = |letter: char| {
+        if letter != '\n' && (letter.is_whitespace() || letter == '\0') { ' ' } else { letter }
+    };
+    let mut readable = String::with_capacity(text.len() + text.len() / 8);
+    for piece in text.utf8_chunks() {
+        readable.extend(piece.valid().chars().map(spaced));
+        readable.extend(piece.invalid().iter().map(|&byte| spaced(windows_1252(byte))));
+    }
+    Cow::Owned(readable.into_bytes())
+}
+
+/// Where Windows-1252 is not Latin-1: 0x80 to 0x9f.
+const WINDOWS: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
+    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+fn windows_1252(byte: u8) -> char {
+    match byte {
+        0x80..=0x9f => WINDOWS[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
 }
 
 #[cfg(test)]
@@ -295,6 +323,41 @@ mod tests {
         let rules = Rules::new(vec![rule("a", "link down$", Scope::Any)]).unwrap();
         assert_eq!(first(&rules, b"", b"\xff\xfe link\tdown"), Some(0));
         assert_eq!(first(&rules, b"", "caf\u{e9} link\u{a0}down".as_bytes()), Some(0));
+        assert_eq!(first(&rules, b"", b"caf\xe9 link\xa0down"), Some(0));
+    }
+
+    #[test]
+    fn a_letter_in_another_encoding_is_a_letter() {
+        let rules = Rules::new(vec![rule("a", r"^user \w+ logged in$", Scope::Any)]).unwrap();
+        for message in
+            ["user j\u{f6}rg logged in".as_bytes(), b"user j\xf6rg logged in", b"user \x8aana logged in"]
+        {
+            assert_eq!(first(&rules, b"", message), Some(0));
+        }
+        let rules = Rules::new(vec![rule("a", "^user J\u{f6}rg", Scope::Any)]).unwrap();
+        assert_eq!(first(&rules, b"", b"user J\xf6rg"), Some(0));
+    }
+
+    #[test]
+    fn a_pattern_of_ones_own_may_name_a_tab_or_a_byte_as_it_stands() {
+        let own = vec![rule("tab", r"^\tat ", Scope::Any), rule("byte", r"(?-u)\xf6", Scope::Any)];
+        let rules = Rules::new(own).unwrap();
+        assert_eq!(first(&rules, b"", b"\tat main"), Some(0));
+        assert_eq!(first(&rules, b"", b"j\xf6rg"), Some(1));
+        let message = b"\tat j\xf6rg";
+        assert_eq!(rules.all_matches(b"", message, &envelope::open(message)), [0, 1]);
+        let rules = Rules::new(vec![rule("a", "at main", Scope::Any)]).unwrap();
+        let message = b"\tat main";
+        assert_eq!(rules.all_matches(b"", message, &envelope::open(message)), [0]);
+    }
+
+    #[test]
+    fn control_characters_in_front_hide_no_beginning() {
+        let rules = Rules::new(vec![rule("a", "^disk", Scope::Any)]).unwrap();
+        for message in [&b"\0\0disk full"[..], b"\x01 disk full", b"\xef\xbb\xbfdisk full"] {
+            assert_eq!(first(&rules, b"", message), Some(0));
+        }
+        assert_eq!(first(&rules, b"", b" disk full"), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Format {
     /// The format that the name of `path` stands for.
     pub fn named(path: &Path) -> Self {
         match extension(path).as_deref() {
-            Some("ndjson" | "jsonl") => Self::Ndjson,
+            Some("ndjson" | "jsonl" | "json") => Self::Ndjson,
             Some("log") => Self::Text,
             _ => Self::Csv,
         }
@@ -40,10 +40,15 @@ impl OutputFormat {
     /// The format that the name of `path` stands for.
     pub fn named(path: &Path) -> Self {
         match extension(path).as_deref() {
-            Some("ndjson" | "jsonl") => Self::Ndjson,
+            Some("ndjson" | "jsonl" | "json") => Self::Ndjson,
             _ => Self::Csv,
         }
     }
+}
+
+/// Whether the name of `path` says that a file is JSON and leaves open whether it is NDJSON.
+pub fn is_json_named(path: &Path) -> bool {
+    extension(path).as_deref() == Some("json")
 }
 
 /// The delimiter that the name of `path` stands for, where it stands for one.
@@ -73,7 +78,10 @@ mod tests {
             ("a.csv", Format::Csv),
             ("a", Format::Csv),
             ("a.gz", Format::Csv),
+            ("a.CSV", Format::Csv),
             ("a.JSONL", Format::Ndjson),
+            ("a.json", Format::Ndjson),
+            ("0a1b-json.log", Format::Text),
             ("a.ndjson.zst", Format::Ndjson),
             ("app.log.GZ", Format::Text),
         ];
@@ -81,6 +89,8 @@ mod tests {
             assert_eq!(Format::named(Path::new(name)), format, "{name}");
         }
         assert_eq!(OutputFormat::named(Path::new("a.jsonl.gz")), OutputFormat::Ndjson);
+        assert_eq!(OutputFormat::named(Path::new("a.Json")), OutputFormat::Ndjson);
+        assert!(is_json_named(Path::new("a.JSON.gz")) && !is_json_named(Path::new("a.jsonl")));
         assert_eq!(delimiter_named(Path::new("a.TSV.gz")), Some(b'\t'));
         assert_eq!(delimiter_named(Path::new("tsv")), None);
     }

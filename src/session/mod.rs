@@ -17,7 +17,7 @@ use crate::cascade::Cascade;
 use crate::history::{Observer, observe_labelled};
 use crate::input::csv::CsvLayout;
 use crate::input::decode::{Bytes, Decoded, decode};
-use crate::input::open::{ColumnNames, open_csv, open_lines};
+use crate::input::open::{ColumnNames, CsvInput, open_csv, open_lines};
 use crate::input::silence::Listening;
 use crate::input::{Chunk, ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
 use crate::label::LabelFilter;
@@ -26,7 +26,7 @@ use crate::pipeline::{
     Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
 };
 use crate::progress::Progress;
-pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension};
+pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension, is_json_named};
 
 /// What an input is and what becomes of it.
 #[derive(Debug, Clone)]
@@ -169,6 +169,17 @@ impl Opened {
         self.body.sniffed_delimiter()
     }
 
+    /// Lines before the header of a CSV that are none, and come back as they are.
+    pub fn lines_passed(&self) -> &[String] {
+        &self.body.passed
+    }
+
+    /// Of a text whose first line is a JSON object: whether that has a field with the name of the message's
+    /// column, so that NDJSON may have been meant.
+    pub fn json_lines(&self) -> Option<bool> {
+        self.body.json
+    }
+
     /// What makes the run end early where it waits for an LLM.
     pub fn stopper(&self) -> Stopper {
         Stopper(self.session.llm.clone())
@@ -241,6 +252,10 @@ struct Body {
     sniffed: bool,
     /// The columns of a CSV.
     csv: Option<(Vec<String>, CsvLayout)>,
+    /// Lines before the header that are none.
+    passed: Vec<String>,
+    /// Of a text whose first line is a JSON object: whether it has the message's field.
+    json: Option<bool>,
 }
 
 impl Body {
@@ -267,18 +282,9 @@ impl Body {
         let new = new_columns(&input, &columns.label, options.added)?;
         let overwrite = input.layout.label.is_some();
         let shape = Shape::Csv { delimiter, newline: input.newline, overwrite, safe: *safe };
-        let head = if columns.no_header {
-            input.header
-        } else {
-            header(&input.header, &new, delimiter, input.newline, *safe)
-        };
-        Ok(Self {
-            reader: input.reader,
-            head,
-            shape,
-            sniffed: input.sniffed,
-            csv: Some((input.names, input.layout)),
-        })
+        let head = if columns.no_header { input.header.clone() } else { header(&input, &new, *safe) };
+        let CsvInput { reader, sniffed, passed, names, layout, .. } = input;
+        Ok(Self { reader, head, shape, sniffed, csv: Some((names, layout)), passed, json: None })
     }
 
     fn ndjson(bytes: Bytes, options: &Options) -> Result<Self> {
@@ -293,15 +299,17 @@ impl Body {
             overwrite: columns.overwrite,
             added: options.added.names(),
         };
-        let (reader, mark) = open_lines(bytes, LineLayout::Json(layout), options.limits)?;
-        Ok(Self { reader, head: mark.to_vec(), shape, sniffed: false, csv: None })
+        let input = open_lines(bytes, LineLayout::Json(layout), &options.columns.message, options.limits)?;
+        let (reader, head) = (input.reader, input.mark);
+        Ok(Self { reader, head, shape, sniffed: false, csv: None, passed: Vec::new(), json: None })
     }
 
     fn text(bytes: Bytes, options: &Options) -> Result<Self> {
         let joins = options.multiline != Multiline::Off;
         // A live record of several lines ends when the next one begins, or when nothing comes for a while.
         let bytes: Bytes = if options.limits.live && joins { Box::new(Listening::new(bytes)) } else { bytes };
-        let (reader, _) = open_lines(bytes, LineLayout::Text(options.multiline.clone()), options.limits)?;
+        let layout = LineLayout::Text(options.multiline.clone());
+        let input = open_lines(bytes, layout, &options.columns.message, options.limits)?;
         let ColumnNames { message, label, .. } = options.columns.clone();
         let safe = options.csv_safe;
         let (head, shape) = match options.text_output {
@@ -312,6 +320,7 @@ impl Body {
             }
             OutputFormat::Ndjson => (Vec::new(), Shape::TextToJson { message, label }),
         };
-        Ok(Self { reader, head, shape, sniffed: false, csv: None })
+        let (reader, json) = (input.reader, input.json);
+        Ok(Self { reader, head, shape, sniffed: false, csv: None, passed: Vec::new(), json })
     }
 }

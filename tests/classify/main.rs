@@ -8,10 +8,12 @@
 
 mod awkward;
 mod contract;
+mod exports;
 mod faults;
 mod formats;
 mod harness;
 mod history;
+mod kinds;
 mod outputs;
 mod properties;
 mod records;
