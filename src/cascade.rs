@@ -121,6 +121,11 @@ impl Cascade {
         Self { explain, ..self }
     }
 
+    /// Whether verdicts of the model carry their reason.
+    pub fn explains(&self) -> bool {
+        self.explain
+    }
+
     /// Every label a run can give.
     pub fn labels(&self) -> &Labels {
         &self.labels

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use super::classified::{Classified, Owed};
 use super::row::RowFormat;
-use super::verdicts::{Classified, Owed};
-use crate::cascade::Cascade;
+use super::step::Stages;
 use crate::history::{Labelled, Observer};
 use crate::input::Chunk;
 use crate::llm::{Answer, Llm, NoAnswer};
@@ -86,30 +86,16 @@ const PIECE: usize = 256 << 10;
 
 /// Waits for the LLM where rows are owed to it, and writes the chunk.
 pub(super) fn write_chunk(
-    classified: Classified,
-    cascade: &Cascade,
-    llm: Option<&Llm>,
+    mut classified: Classified,
+    stages: Stages<'_>,
     format: &RowFormat,
     destination: &mut Destination<'_>,
     tally: &mut Tally,
     progress: &mut Progress,
 ) -> Result<()> {
-    let Classified { chunk, mut verdicts, owed, groups } = classified;
-    for owed in &owed {
-        tally.owed_rows += 1;
-        if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
-            let answer = llm.wait(ticket);
-            if let Answer::Failed(reason) = answer {
-                if llm.is_required() {
-                    let why = llm.report().first_failure.unwrap_or_else(|| reason.name().to_owned());
-                    return Err(NoAnswer { why }.into());
-                }
-                tally.unanswered_rows += 1;
-                tally.unanswered[reason as usize] += 1;
-            }
-            verdicts[owed.row] = answered(answer, owed);
-        }
-    }
+    take_answers(&mut classified, stages.llm, tally)?;
+    let Classified { chunk, verdicts, groups, .. } = classified;
+    let cascade = stages.cascade;
     // Counted before it is written, so that who has read a row finds it in the counters.
     if let (Some(observer), Some(groups)) = (destination.observer.as_deref_mut(), &groups) {
         observer.add(&chunk, groups, |row| {
@@ -155,6 +141,29 @@ pub(super) fn write_chunk(
         }
     }
     progress.advance(chunk.records.len() as u64, chunk.hole + chunk.data.len() as u64);
+    Ok(())
+}
+
+/// Waits for the LLM where rows are owed to it.
+///
+/// # Errors
+/// When an answer that is required does not come.
+pub(super) fn take_answers(classified: &mut Classified, llm: Option<&Llm>, tally: &mut Tally) -> Result<()> {
+    for owed in &classified.owed {
+        tally.owed_rows += 1;
+        if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
+            let answer = llm.wait(ticket);
+            if let Answer::Failed(reason) = answer {
+                if llm.is_required() {
+                    let why = llm.report().first_failure.unwrap_or_else(|| reason.name().to_owned());
+                    return Err(NoAnswer { why }.into());
+                }
+                tally.unanswered_rows += 1;
+                tally.unanswered[reason as usize] += 1;
+            }
+            classified.verdicts[owed.row] = answered(answer, owed);
+        }
+    }
     Ok(())
 }
 

@@ -7,7 +7,11 @@
 //!
 //! The command line makes the options from its flags and the server from a request's query. What they have in
 //! common, from the first byte to the last row, is here, once.
+//!
+//! Who holds rows in memory instead of an input has a [`Classifier`] over the same session. What is learned of a template by any
+//! of these is known to all of them.
 
+mod classifier;
 mod format;
 
 use anyhow::Result;
@@ -22,10 +26,14 @@ use crate::input::silence::Listening;
 use crate::input::{Chunk, ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
 use crate::label::LabelFilter;
 use crate::llm::{Llm, Report};
+pub use crate::pipeline::Row;
 use crate::pipeline::{
-    Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
+    Added, Destination, Pipeline, Resources, RowFormat, Shape, Stages, Tally, header, new_columns,
+    text_header,
 };
 use crate::progress::Progress;
+use crate::verdicts::Verdicts;
+pub use classifier::Classifier;
 pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension, is_json_named};
 
 /// What an input is and what becomes of it.
@@ -58,6 +66,7 @@ pub struct Options {
 pub struct Session {
     cascade: Cascade,
     llm: Option<Arc<Llm>>,
+    verdicts: Arc<Verdicts>,
     resources: Resources,
 }
 
@@ -67,7 +76,28 @@ impl Session {
         if let Some(llm) = &llm {
             llm.remember(resources.table_size);
         }
-        Self { cascade, llm: llm.map(Arc::new), resources }
+        let verdicts = Arc::new(Verdicts::new(resources.table_size));
+        Self { cascade, llm: llm.map(Arc::new), verdicts, resources }
+    }
+
+    /// The same with these verdicts to begin with, which are those of its cascade.
+    #[must_use]
+    pub fn knowing(self, verdicts: Verdicts) -> Self {
+        Self { verdicts: Arc::new(verdicts), ..self }
+    }
+
+    /// What the model has said so far, to anybody.
+    pub fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
+    }
+
+    /// The same, whose verdicts carry their reason or do not.
+    fn explaining(&self, explain: bool) -> Self {
+        Self { cascade: self.cascade.clone().explaining(explain), ..self.clone() }
+    }
+
+    fn stages(&self) -> Stages<'_> {
+        Stages { cascade: &self.cascade, verdicts: &self.verdicts, llm: self.llm.as_deref() }
     }
 
     /// The same with an LLM of its own, within the same budget: to stop it stops nobody else.
@@ -98,8 +128,7 @@ impl Session {
     /// When it cannot be read, is of a kind that is not understood, or lacks a column.
     pub fn open(&self, bytes: Bytes, options: &Options) -> Result<Opened> {
         let Records { body, compressed, transcoded } = Records::open(bytes, options)?;
-        let session =
-            Self { cascade: self.cascade.clone().explaining(options.added.explanation), ..self.clone() };
+        let session = self.explaining(options.added.explanation);
         let (added, filter) = (options.added, options.filter.clone());
         Ok(Opened { session, body, added, filter, compressed, transcoded })
     }
@@ -220,12 +249,7 @@ impl Opened {
             destination.output.flush()?;
         }
         let format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
-        Pipeline::new(&session.cascade, session.llm.as_deref(), session.resources).run(
-            body.reader,
-            destination,
-            &format,
-            progress,
-        )
+        Pipeline::new(session.stages(), session.resources).run(body.reader, destination, &format, progress)
     }
 }
 
