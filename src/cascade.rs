@@ -224,6 +224,7 @@ impl Cascade {
             Reason::LlmDeclined => "the LLM found no label that fits".to_owned(),
             Reason::LlmFailed => "the LLM did not answer".to_owned(),
             Reason::Empty => "empty message".to_owned(),
+            Reason::Unreadable => "the record cannot be read".to_owned(),
             Reason::NoStage => "no rule matched, and its route has no further stage".to_owned(),
         }
     }

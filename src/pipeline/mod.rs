@@ -13,9 +13,11 @@
 //! and what is recent is a thread's own. Memory is bounded: the queues hold a fixed number of chunks, and the
 //! table a fixed number of templates.
 
+mod cells;
 mod classified;
 mod counter;
 mod draft;
+mod header;
 mod recent;
 mod row;
 mod rows;
@@ -30,7 +32,8 @@ use crate::history::Counting;
 use crate::input::{Chunk, ChunkReader};
 use crate::progress::Progress;
 use classified::Classified;
-pub use row::{Added, EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
+pub use header::{header, new_columns, new_header};
+pub use row::{Added, EXPLAINED, RowFormat, Shape, Unreadable};
 pub use rows::Row;
 pub use step::{Stages, Work};
 pub use write::{Destination, Tally};

@@ -170,6 +170,7 @@ impl Engine {
             added: Added { explanation: query.explain, ..Added::default() },
             filter: LabelFilter::All,
             multiline: Multiline::Auto,
+            only_label: false,
             csv_safe: false,
             limits,
             decompressed_bytes: self.bounds.decompressed_bytes,
