@@ -173,6 +173,14 @@ impl Cascade {
         self.routes.get(source).copied().unwrap_or(self.default_path)
     }
 
+    /// The sources whose records rules or model do not see, in order; who may ask an LLM is not told.
+    pub fn routes(&self) -> Vec<(&[u8], Path)> {
+        let special = self.routes.iter().filter(|(_, path)| !path.rules || !path.model);
+        let mut routes: Vec<_> = special.map(|(source, path)| (source.as_slice(), *path)).collect();
+        routes.sort_unstable_by_key(|(source, _)| *source);
+        routes
+    }
+
     /// What the rules say of a message with this envelope.
     pub fn by_rules(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>) -> Option<Verdict> {
         let index = self.rules.first_match(source, message, envelope)?;

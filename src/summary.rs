@@ -26,6 +26,8 @@ pub struct Summary {
     pub rows_per_second: f64,
     /// Distinct templates that went to the model or the LLM.
     pub templates: u64,
+    /// Templates of which nothing was known, so that they had to be encoded.
+    pub encoded: u64,
     /// Rows per stage.
     pub stages: BTreeMap<String, u64>,
     /// Rows per label.

@@ -164,7 +164,9 @@ impl RowFormat {
                 let close = memchr::memrchr(b'}', line).unwrap_or(line.len());
                 let there = record.label.end > 0;
                 replace(&chunk.data[..start + close], start, there.then_some((record.label, label)), out);
-                if !there {
+                if !there && line[..close].trim_ascii_end().ends_with(b"{") {
+                    push_first_field(name, label, out);
+                } else if !there {
                     push_field(name, label, out);
                 }
                 push_fields(self.added, &values, out);

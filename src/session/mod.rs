@@ -80,10 +80,11 @@ impl Session {
         Self { cascade, llm: llm.map(Arc::new), verdicts, resources }
     }
 
-    /// The same with these verdicts to begin with, which are those of its cascade.
+    /// The same with these verdicts to begin with, if there are any: those of its cascade.
     #[must_use]
-    pub fn knowing(self, verdicts: Verdicts) -> Self {
-        Self { verdicts: Arc::new(verdicts), ..self }
+    pub fn knowing(self, verdicts: Option<Verdicts>) -> Self {
+        let verdicts = verdicts.map_or(self.verdicts, Arc::new);
+        Self { verdicts, ..self }
     }
 
     /// What the model has said so far, to anybody.
