@@ -58,3 +58,4 @@ pub mod summary;
 pub mod template;
 pub mod train;
 pub mod verdict;
+pub mod verdicts;

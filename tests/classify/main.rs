@@ -7,6 +7,8 @@
 )]
 
 mod awkward;
+mod callers;
+mod classifier;
 mod contract;
 mod exports;
 mod faults;
@@ -23,3 +25,4 @@ mod reports;
 #[cfg(unix)]
 mod signals;
 mod variables;
+mod verdicts;
