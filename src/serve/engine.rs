@@ -152,6 +152,7 @@ impl Engine {
             overwrite: options.overwrite,
             no_header: false,
             labelled: false,
+            source_optional: false,
         }
     }
 

@@ -247,11 +247,6 @@ fn row(figures: &Figures, line: &Line, labelled: bool, page: &mut String) {
     let severity = entry.severity.map_or(String::new(), |found| {
         format!("<span class=\"severity s-{}\">{}</span> ", found.as_str(), found.as_str())
     });
-    let place = if entry.input.is_empty() {
-        format!("line {}", entry.line)
-    } else {
-        format!("{}:{}", entry.input, entry.line)
-    };
     let named: Vec<&str> = line.sources.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     let source = match named[..] {
         [] => String::new(),
@@ -264,7 +259,7 @@ fn row(figures: &Figures, line: &Line, labelled: bool, page: &mut String) {
         page,
         "<td class=\"what\">{severity}<code dir=\"auto\">{template}</code><p class=\"example\"><bdi>{}</bdi>{source}: \
          <q dir=\"auto\">{}</q></p></td>",
-        html(&short(&place)),
+        html(&short(&entry.place())),
         html(&short(&entry.example))
     );
     let _ = writeln!(

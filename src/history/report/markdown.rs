@@ -90,11 +90,12 @@ fn lines(figures: &Figures, listed: &Listed, page: &mut String) {
         let entry = &line.entry;
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {}: {} | {} | {} |",
             grouped(line.rows),
             markdown(&share(line.rows, figures.rows)),
             markdown(&entry.label),
             markdown(&short(&entry.template)),
+            markdown(&short(&entry.place())),
             markdown(&short(&entry.example)),
             minute(entry.first),
             minute(entry.last)
