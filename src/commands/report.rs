@@ -7,8 +7,8 @@ use super::overlap::Files;
 use super::side::Reader;
 use crate::cli::{Report, ReportFormat};
 use crate::error::ExitStatus;
-use crate::history::report::{Subject, html, markdown};
-use crate::history::{Collection, now};
+use crate::history::now;
+use crate::history::report::Report as Page;
 use crate::output::Output;
 
 /// Runs the command.
@@ -21,23 +21,18 @@ pub fn run(arguments: &Report) -> Result<ExitStatus> {
     let seen = Reader::new(&arguments.reading, false)?.read(&arguments.input)?;
     let name = arguments.input.display().to_string();
     let title = arguments.title.as_deref().unwrap_or(&name);
-    let subject = Subject { title, known: None, time: now() };
+    let page = Page::of(&seen, None, now());
     let format = arguments.format.or_else(|| arguments.output.as_deref().map(format_of));
     let format = format.unwrap_or(ReportFormat::Html);
-    write_report(&seen, subject, arguments.output.as_deref(), format)?;
+    write_report(&page, title, arguments.output.as_deref(), format)?;
     Ok(ExitStatus::Done)
 }
 
 /// Writes a report to its place.
-pub fn write_report(
-    seen: &Collection,
-    subject: Subject<'_>,
-    path: Option<&Path>,
-    format: ReportFormat,
-) -> Result<()> {
+pub fn write_report(report: &Page, title: &str, path: Option<&Path>, format: ReportFormat) -> Result<()> {
     let text = match format {
-        ReportFormat::Html => html(seen, subject),
-        ReportFormat::Markdown => markdown(seen, subject),
+        ReportFormat::Html => report.html(title),
+        ReportFormat::Markdown => report.markdown(title),
     };
     let mut output = Output::create(path)?;
     output.write(text.as_bytes())?;

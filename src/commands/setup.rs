@@ -104,6 +104,7 @@ pub fn server_columns(flags: &Columns, config: &Config) -> ColumnNames {
         overwrite: false,
         no_header: false,
         labelled: false,
+        source_optional: false,
     }
 }
 

@@ -1,25 +1,27 @@
 //! One side of a comparison, or what a report is about: a log, a labelled file or a history.
 
 use anyhow::{Context, Result};
+use std::cell::OnceCell;
 use std::path::Path;
 
 use super::records::options;
 use super::setup;
 use crate::cli::Sides;
-use crate::error::find;
+use crate::config::Config;
 use crate::history::{Collection, Counting, Observer, Run, Store, is_store, now};
 use crate::input::open::{ColumnNames, Source};
-use crate::input::{Column, InputError};
 use crate::output::Output;
 use crate::pipeline::{Destination, Resources};
 use crate::progress::Progress;
-use crate::session::{Opened, Options, Session};
+use crate::session::{Records, Session};
 
 /// Reads sides.
 pub struct Reader<'a> {
     reading: &'a Sides,
+    config: Config,
     columns: ColumnNames,
-    session: Session,
+    /// Made for the first log that has no labels: nothing else needs a model.
+    session: OnceCell<Session>,
     /// Count in the order of the rows as well.
     in_order: bool,
 }
@@ -28,50 +30,42 @@ impl<'a> Reader<'a> {
     /// A reader for these flags.
     pub fn new(reading: &'a Sides, in_order: bool) -> Result<Self> {
         let config = setup::config(reading.stages.config.as_deref())?;
-        let cascade = setup::cascade(&reading.stages, &config, None, false)?;
-        let resources = Resources { threads: setup::threads(&reading.running), table_size: 200_000 };
-        let session = Session::new(cascade, None, resources);
         let mut columns = setup::columns(&reading.records, &config, reading.label_column.as_deref(), true);
         columns.time.clone_from(&reading.time_column);
-        Ok(Self { reading, columns, session, in_order })
+        // What nobody has named need not be there.
+        columns.source_optional = reading.records.columns.source_column.is_none();
+        Ok(Self { reading, config, columns, session: OnceCell::new(), in_order })
     }
 
-    /// Reads a side.
+    fn session(&self) -> Result<&Session> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let cascade = setup::cascade(&self.reading.stages, &self.config, None, false)?;
+        let resources = Resources { threads: setup::threads(&self.reading.running), table_size: 200_000 };
+        Ok(self.session.get_or_init(|| Session::new(cascade, None, resources)))
+    }
+
+    /// Reads a side, once.
     pub fn read(&self, path: &Path) -> Result<Collection> {
         if is_store(path) {
             return Store::new(path).load();
         }
-        if path != Path::new("-") {
-            return self.log(path, path);
-        }
-        // It is opened more than once.
-        let mut kept = tempfile::NamedTempFile::new().context("standard input cannot be kept")?;
-        std::io::copy(&mut std::io::stdin().lock(), &mut kept).context("standard input")?;
-        self.log(kept.path(), path)
-    }
-
-    fn log(&self, path: &Path, named: &Path) -> Result<Collection> {
         let start = std::time::Instant::now();
         let time = now();
-        let name = Source::new(Some(named)).name();
+        let source = Source::new(Some(path));
+        let name = source.name();
         let mut observer =
             Observer::new(Counting { now: time, in_order: self.in_order }, self.reading.history_size);
         observer.from_input(&name);
-        let Sides { records, input_format, .. } = self.reading;
-        let mut options = options(records, *input_format, &self.columns, Some(named))?;
-        let opened = match self.open(path, &options) {
-            Err(error) if self.may_lack_source(&error) => {
-                options.columns.source = None;
-                self.open(path, &options)
-            }
-            opened => opened,
-        };
-        let labelled = opened.and_then(Opened::begins_labelled).with_context(|| name.clone())?;
-        let opened = self.open(path, &options).with_context(|| name.clone())?;
-        let rows = if labelled {
-            opened.observe(&mut observer).with_context(|| name.clone())?
+        let options = options(&self.reading.records, self.reading.input_format, &self.columns, Some(path))?;
+        let (bytes, length) = source.open()?;
+        let mut records = Records::open(bytes, &options).with_context(|| name.clone())?;
+        let rows = if records.begins_labelled().with_context(|| name.clone())? {
+            records.observe(&mut observer).with_context(|| name.clone())?
         } else {
-            let length = std::fs::metadata(path).ok().map(|found| found.len()).filter(|_| !opened.compressed);
+            let opened = self.session()?.classifying(records, &options);
+            let length = length.filter(|_| !opened.compressed);
             let mut progress = Progress::new(length, self.reading.running.quiet);
             let mut destination =
                 Destination { observer: Some(&mut observer), ..Destination::from(Output::Nothing) };
@@ -86,19 +80,5 @@ impl<'a> Reader<'a> {
         run.templates = collection.ids().len() as u64;
         collection.runs.push(run);
         Ok(collection)
-    }
-
-    fn open(&self, path: &Path, options: &Options) -> Result<Opened> {
-        let (bytes, _) = Source::new(Some(path)).open()?;
-        self.session.open(bytes, options)
-    }
-
-    /// Whether there is just no source column, and nobody said that there is one.
-    fn may_lack_source(&self, error: &anyhow::Error) -> bool {
-        self.reading.records.columns.source_column.is_none()
-            && matches!(
-                find::<InputError>(error),
-                Some(InputError::MissingColumn { column: Column::Source, .. })
-            )
     }
 }

@@ -66,6 +66,15 @@ impl Entry {
         id(&self.template)
     }
 
+    /// Where its example is: `app.log:12`, or `line 12` where the input has no name.
+    pub fn place(&self) -> String {
+        if self.input.is_empty() {
+            format!("line {}", self.line)
+        } else {
+            format!("{}:{}", self.input, self.line)
+        }
+    }
+
     /// What it is known by itself: its template's id, and a hash of the rest.
     pub fn key(&self) -> [u8; 32] {
         let severity = self.severity.map_or("", Severity::as_str);

@@ -11,6 +11,7 @@
 
 pub mod alert;
 mod collection;
+mod counts;
 pub mod diff;
 mod entry;
 mod error;
@@ -24,6 +25,7 @@ mod store;
 mod tables;
 
 pub use collection::{Collection, Run};
+pub use counts::LiveCounts;
 pub use entry::{Entry, Id};
 pub use error::HistoryError;
 pub use export::{ExportFormat, export};

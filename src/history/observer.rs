@@ -101,9 +101,9 @@ pub struct Labelled<'a> {
 
 /// Counts of a run as they grow, for who wants to be told at once.
 pub trait Live: Send {
-    /// Rows were counted: how many, under which label and severity (empty where there is none), and whether their
-    /// template is new.
-    fn rows(&mut self, rows: u64, label: &str, severity: &'static str, is_new: bool);
+    /// Rows were counted: how many, under which label and severity (empty where there is none), and their template
+    /// where it is not among the entries yet.
+    fn rows(&mut self, rows: u64, label: &str, severity: &'static str, met: Option<Id>);
 }
 
 /// What a run has seen so far.
@@ -117,8 +117,6 @@ pub struct Observer {
     input: String,
     /// Its rows that came in earlier chunks.
     rows: u64,
-    /// Templates that were met, for who is told of new ones at once.
-    met: HashSet<Id>,
     live: Option<Box<dyn Live>>,
     dropped: u64,
 }
@@ -139,7 +137,6 @@ impl Observer {
             entries: Vec::new(),
             input: String::new(),
             rows: 0,
-            met: HashSet::new(),
             live: None,
             dropped: 0,
         }
@@ -182,8 +179,8 @@ impl Observer {
                 entry.order.add(i64::try_from(row).unwrap_or(i64::MAX), count);
             }
             if let Some(live) = &mut self.live {
-                let is_new = met_now && self.met.insert(entry.id());
-                live.rows(count, &entry.label, entry.severity.map_or("", |found| found.as_str()), is_new);
+                let met = met_now.then(|| entry.id());
+                live.rows(count, &entry.label, entry.severity.map_or("", |found| found.as_str()), met);
             }
         }
         self.rows += chunk.records.len() as u64;

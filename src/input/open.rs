@@ -31,6 +31,8 @@ pub struct ColumnNames {
     /// Whether the rows are labelled already, for training and evaluation: the label's column has to be there,
     /// and that of the source may be missing.
     pub labelled: bool,
+    /// Whether the source's column may be missing.
+    pub source_optional: bool,
 }
 
 /// A CSV whose header has been read.
@@ -125,7 +127,7 @@ pub fn open_csv(
     if start.from == start.data.len() {
         return Err(InputError::Empty { message: columns.message.clone() }.into());
     }
-    let source = columns.source.as_deref().filter(|_| !columns.labelled);
+    let source = columns.source.as_deref().filter(|_| !columns.labelled && !columns.source_optional);
     let sniff = || start.sniff(&columns.message, source);
     let sniffed =
         if delimiter.is_none() && start.told.is_none() && !columns.no_header { sniff() } else { None };
@@ -269,7 +271,7 @@ fn layout(
     let message = find(names, &columns.message, Column::Message)?;
     let source = columns.source.as_ref().map(|name| find(names, name, Column::Source)).transpose();
     let source = match source {
-        Err(InputError::MissingColumn { .. }) if columns.labelled => None,
+        Err(InputError::MissingColumn { .. }) if columns.labelled || columns.source_optional => None,
         found => found?,
     };
     let severity = columns.severity.as_ref().map(|name| find(names, name, Column::Severity)).transpose()?;

@@ -62,6 +62,8 @@ pub struct ChunkReader<R> {
     hole: u64,
     /// What ends the run once the records before it were given out.
     failure: Option<anyhow::Error>,
+    /// The next chunk, where it was looked at already.
+    peeked: Option<Chunk>,
 }
 
 impl<R: Read> ChunkReader<R> {
@@ -80,7 +82,19 @@ impl<R: Read> ChunkReader<R> {
             passing: false,
             hole: 0,
             failure: None,
+            peeked: None,
         }
+    }
+
+    /// The chunk that [`ChunkReader::next_chunk`] gives next; nothing at the end.
+    ///
+    /// # Errors
+    /// Those of [`ChunkReader::next_chunk`].
+    pub fn peek(&mut self) -> Result<Option<&Chunk>> {
+        if self.peeked.is_none() {
+            self.peeked = self.next_chunk()?;
+        }
+        Ok(self.peeked.as_ref())
     }
 
     /// The next chunk; nothing at the end.
@@ -90,6 +104,9 @@ impl<R: Read> ChunkReader<R> {
     /// fields than the header, a quote is never closed, it is longer than allowed, or it is no JSON object;
     /// this is an [`InputError`] with its line.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        if let Some(chunk) = self.peeked.take() {
+            return Ok(Some(chunk));
+        }
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }

@@ -30,6 +30,11 @@ pub async fn file_script() -> impl IntoResponse {
     (kind("text/javascript; charset=utf-8"), include_str!("page/file.js"))
 }
 
+/// How it shows rows over time and templates.
+pub async fn figures_script() -> impl IntoResponse {
+    (kind("text/javascript; charset=utf-8"), include_str!("page/figures.js"))
+}
+
 /// Its icon.
 pub async fn icon() -> impl IntoResponse {
     (kind("image/svg+xml"), include_str!("page/icon.svg"))

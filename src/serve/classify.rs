@@ -17,6 +17,9 @@ use super::state::ServerState;
 use super::upload::{TRICKLE, Upload, content_type};
 use crate::session::Format;
 
+/// Entries that are held of a request whose rows are only counted.
+pub const ENTRIES: usize = 2_000;
+
 /// The format that the content type names; sets the delimiter it implies.
 pub fn format_of(request: &Request, options: &mut QueryOptions) -> Result<Format, Problem> {
     match content_type(request).as_str() {
@@ -58,7 +61,8 @@ pub async fn classify(
         let engine = &worker.engine;
         let result = engine.open(Box::new(input), format, &options).and_then(|opened| {
             finisher.opened(&opened);
-            engine.classify(opened, Box::new(output), "the response")
+            let mut observer = worker.counters.observer(ENTRIES);
+            engine.classify(opened, Box::new(output), "the response", &mut observer)
         });
         worker.counters.classified(result.as_ref().ok(), start.elapsed());
         drop(permit);

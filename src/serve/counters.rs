@@ -6,12 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::engine::Counts;
+use crate::history::{Counting, LiveCounts, Observer, now};
 use crate::llm::Report;
 use crate::prometheus::Page;
 
+/// Templates that are remembered, so that one that was met before is not new.
+const REMEMBERED: usize = 100_000;
+
 /// Counts since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
+    live: LiveCounts,
     requests: Mutex<BTreeMap<(String, u16), u64>>,
     work: Mutex<Work>,
     refused: AtomicU64,
@@ -39,7 +44,21 @@ pub struct Gauges {
     pub uptime: Duration,
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        let live = LiveCounts::new(REMEMBERED);
+        Self { live, requests: Mutex::default(), work: Mutex::default(), refused: AtomicU64::new(0) }
+    }
+}
+
 impl Counters {
+    /// Who counts the rows of a request, and holds this many entries.
+    pub fn observer(&self, entries: usize) -> Observer {
+        let mut observer = Observer::new(Counting { now: now(), in_order: false }, entries);
+        observer.tells(Box::new(self.live.clone()));
+        observer
+    }
+
     /// A request was answered.
     pub fn request(&self, route: &str, status: u16) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +137,7 @@ impl Counters {
             page.line("logclass_label_rows_total", &[("label", label)], rows);
         }
         drop(work);
+        self.live.write(&mut page);
         page.single("logclass_running", "gauge", "Files being classified.", gauges.running);
         page.single("logclass_jobs", "gauge", "Jobs kept.", gauges.jobs);
         page.single("logclass_uptime_seconds", "gauge", "Time since the start.", gauges.uptime.as_secs());

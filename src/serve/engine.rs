@@ -9,6 +9,7 @@ use std::io::Write;
 
 use crate::cascade::Cascade;
 use crate::config::Config;
+use crate::history::Observer;
 use crate::input::decode::Bytes;
 use crate::input::open::ColumnNames;
 use crate::input::{Limits, Multiline};
@@ -42,6 +43,8 @@ pub struct QueryOptions {
     pub message_column: Option<String>,
     /// Column of the severity.
     pub severity_column: Option<String>,
+    /// Column of the time.
+    pub time_column: Option<String>,
     /// Column to add.
     pub label_column: Option<String>,
     /// Overwrite the label column if there is one.
@@ -150,11 +153,12 @@ impl Engine {
             source: source.filter(|_| !options.no_source),
             message: options.message_column.clone().unwrap_or_else(|| self.columns.message.clone()),
             severity: options.severity_column.clone().or_else(|| self.columns.severity.clone()),
-            time: None,
+            time: options.time_column.clone(),
             label: options.label_column.clone().unwrap_or_else(|| self.columns.label.clone()),
             overwrite: options.overwrite,
             no_header: false,
             labelled: false,
+            source_optional: false,
         }
     }
 
@@ -181,12 +185,18 @@ impl Engine {
         self.session.for_request().open(input, &options)
     }
 
-    /// Classifies what was opened into `output`, which errors call `name`.
+    /// Classifies what was opened into `output`, which errors call `name`, and shows its rows to `observer`.
     ///
     /// # Errors
     /// What the command line would say of the same file.
-    pub fn classify(&self, opened: Opened, output: Box<dyn Write + Send>, name: &str) -> Result<Counts> {
-        let mut destination: Destination<'_> = Output::stream(output, name).into();
+    pub fn classify(
+        &self,
+        opened: Opened,
+        output: Box<dyn Write + Send>,
+        name: &str,
+        observer: &mut Observer,
+    ) -> Result<Counts> {
+        let mut destination = Destination { observer: Some(observer), ..Output::stream(output, name).into() };
         let tally = opened.run(&mut destination, &mut Progress::new(None, true))?;
         destination.output.finish()?;
         Ok(counts(&tally, self.session.cascade()))

@@ -18,7 +18,7 @@ use super::settings::ServerSettings;
 use super::state::ServerState;
 
 /// Paths that need no token: the page itself, so that it can ask for one, and what a load balancer asks.
-const OPEN: [&str; 6] = ["/", "/app.css", "/app.js", "/file.js", "/icon.svg", "/health"];
+const OPEN: [&str; 7] = ["/", "/app.css", "/app.js", "/file.js", "/figures.js", "/icon.svg", "/health"];
 
 /// Lets a request through, or refuses it.
 pub async fn check(Extract(state): Extract<Arc<ServerState>>, request: Request, next: Next) -> Response {

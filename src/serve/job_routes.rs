@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::classify::{Patience, format_of, options};
-use super::engine::{Engine, QueryOptions};
+use super::engine::QueryOptions;
 use super::job_view::{Collector, view};
 use super::jobs::JobReader;
 use super::jobs::{Finished, Job, Phase, SharedFile, SharedReader};
@@ -27,8 +27,12 @@ use super::problem::Problem;
 use super::safe_cells;
 use super::state::{DOWNLOADS, ServerState};
 use super::upload::Upload;
+use crate::history::report::Report;
+use crate::history::{Run, now};
 use crate::session::Format;
 
+/// Entries that are held of a job, for its report.
+const ENTRIES: usize = 20_000;
 /// Time between two words on a job's progress.
 const PACE: Duration = Duration::from_millis(200);
 
@@ -103,10 +107,10 @@ async fn work(state: Arc<ServerState>, job: Arc<Job>, file: File) {
     };
     let Ok(permit) = permit else { return };
     job.enter(Phase::Running);
-    let (engine, worker) = (Arc::clone(&state.engine), Arc::clone(&job));
+    let (shared, worker) = (Arc::clone(&state), Arc::clone(&job));
     let start = Instant::now();
     let result = tokio::task::spawn_blocking(move || {
-        let result = run(&engine, &worker, file, start);
+        let result = run(&shared, &worker, file, start);
         drop(permit);
         result
     });
@@ -121,19 +125,36 @@ async fn work(state: Arc<ServerState>, job: Arc<Job>, file: File) {
     });
 }
 
-fn run(engine: &Engine, job: &Arc<Job>, file: File, start: Instant) -> anyhow::Result<Finished> {
+fn run(state: &ServerState, job: &Arc<Job>, file: File, start: Instant) -> anyhow::Result<Finished> {
+    let engine = &state.engine;
     let opened = engine.open(Box::new(JobReader::new(file, Arc::clone(job))), Format::Csv, &job.options)?;
     job.begin(opened.stopper());
     let delimiter = opened.delimiter().unwrap_or(b',');
     let columns = engine.columns(&job.options);
     let names = [columns.source, Some(columns.message), Some(columns.label)];
     let collector = Collector::new(tempfile::tempfile()?, delimiter, names, Arc::clone(job));
-    let counts = engine.classify(opened, Box::new(collector.clone()), "the result")?;
+    let mut observer = state.counters.observer(ENTRIES);
+    let counts = engine.classify(opened, Box::new(collector.clone()), "the result", &mut observer)?;
     let (file, samples) = collector.finish()?;
-    Ok(Finished { counts, samples, file: SharedFile::new(file), delimiter, time: start.elapsed() })
+    let time = start.elapsed();
+    let mut seen = observer.finish();
+    seen.runs.push(Run {
+        time: now(),
+        rows: counts.rows,
+        seconds: time.as_secs_f64(),
+        templates: seen.ids().len() as u64,
+        labels: counts.labels.clone(),
+        ..Run::default()
+    });
+    let report = Report::of(&seen, None, now());
+    Ok(Finished { counts, samples, report, file: SharedFile::new(file), delimiter, time })
 }
 
-fn find(state: &ServerState, id: &str) -> Result<Arc<Job>, Problem> {
+/// The job with this number.
+///
+/// # Errors
+/// When there is none.
+pub fn find(state: &ServerState, id: &str) -> Result<Arc<Job>, Problem> {
     state.jobs.get(id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "there is no such job: it has expired, or never was")
     })

@@ -190,7 +190,9 @@ pub fn view(job: &Job, whole: bool) -> Value {
             view["counts"] = json!(finished.counts);
             view["seconds"] = json!(finished.time.as_secs_f64());
             view["result"] = json!(format!("/api/jobs/{}/result?key={}", job.id, job.key));
+            view["report"] = json!(format!("/api/jobs/{}/report?key={}", job.id, job.key));
             if whole {
+                view["figures"] = finished.report.json();
                 view["samples"] = json!(finished.samples);
             }
         }

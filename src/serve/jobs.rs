@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::randomness::random_hex;
 use super::samples::Samples;
 use super::upload::UploadError;
+use crate::history::report::Report;
 use crate::session::Stopper;
 
 /// How far a job is.
@@ -62,6 +63,8 @@ pub struct Finished {
     pub counts: Counts,
     /// Rows worth a look.
     pub samples: Samples,
+    /// The report.
+    pub report: Report,
     /// The explained result.
     pub file: Arc<SharedFile>,
     /// Byte between its fields.
@@ -197,9 +200,11 @@ impl Jobs {
         self.lock().retain(|_, job| !job.phase.borrow().is_final() || job.age() < lifetime);
     }
 
-    /// Whether `path` is a job's result and `query` has its key.
+    /// Whether `path` is a job's result or report and `query` has its key.
     pub fn opens(&self, path: &str, query: &str) -> bool {
-        let id = path.strip_prefix("/api/jobs/").and_then(|rest| rest.strip_suffix("/result"));
+        let id = path
+            .strip_prefix("/api/jobs/")
+            .and_then(|rest| rest.strip_suffix("/result").or_else(|| rest.strip_suffix("/report")));
         let shown = query.split('&').find_map(|pair| pair.strip_prefix("key="));
         match (id.and_then(|id| self.get(id)), shown) {
             (Some(job), Some(shown)) => shown.as_bytes().ct_eq(job.key.as_bytes()).into(),

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::time::timeout;
 
-use super::engine::{Counts, Engine, QueryOptions};
+use super::classify::ENTRIES;
+use super::engine::{Counts, QueryOptions};
 use super::problem::Problem;
 use super::rows::Rows;
 use super::state::ServerState;
@@ -93,7 +94,7 @@ pub async fn messages(
     let worker = Arc::clone(&state);
     let classified = tokio::task::spawn_blocking(move || {
         let start = Instant::now();
-        let result = classify(&worker.engine, &messages);
+        let result = classify(&worker, &messages);
         worker.counters.classified(result.as_ref().ok().map(|(_, counts)| counts), start.elapsed());
         drop(permit);
         result
@@ -105,7 +106,7 @@ pub async fn messages(
 }
 
 /// Through the engine as a small file, so that a message gets here what it gets in a file.
-fn classify(engine: &Engine, messages: &[Message]) -> anyhow::Result<(Vec<Answer>, Counts)> {
+fn classify(state: &ServerState, messages: &[Message]) -> anyhow::Result<(Vec<Answer>, Counts)> {
     let mut file = b"source,log_message\n".to_vec();
     for message in messages {
         file.extend_from_slice(&quote(message.source.as_bytes(), b','));
@@ -122,8 +123,9 @@ fn classify(engine: &Engine, messages: &[Message]) -> anyhow::Result<(Vec<Answer
         ..QueryOptions::default()
     };
     let answers = Collected::default();
-    let opened = engine.open(Box::new(Cursor::new(file)), Format::Csv, &options)?;
-    let counts = engine.classify(opened, Box::new(answers.clone()), "the response")?;
+    let opened = state.engine.open(Box::new(Cursor::new(file)), Format::Csv, &options)?;
+    let mut observer = state.counters.observer(ENTRIES);
+    let counts = state.engine.classify(opened, Box::new(answers.clone()), "the response", &mut observer)?;
     let bytes = std::mem::take(&mut *answers.0.lock().unwrap_or_else(PoisonError::into_inner));
     let mut results = Vec::new();
     let mut header = true;

@@ -17,6 +17,7 @@ mod counters;
 pub mod engine;
 mod guard;
 mod health;
+mod job_report;
 mod job_routes;
 mod job_view;
 mod jobs;

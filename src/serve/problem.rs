@@ -100,6 +100,7 @@ fn parameter(flag: &str) -> Option<&'static str> {
         "no-source" => Some("no_source"),
         "message-column" => Some("message_column"),
         "severity-column" => Some("severity_column"),
+        "time-column" => Some("time_column"),
         "label-column" => Some("label_column"),
         "overwrite" => Some("overwrite"),
         _ => None,

@@ -12,7 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::problem::Problem;
 use super::state::ServerState;
-use super::{access, asset, classify, guard, health, job_routes, messages};
+use super::{access, asset, classify, guard, health, job_report, job_routes, messages};
 
 /// Longest JSON body, in bytes.
 const JSON_BYTES: usize = 4 << 20;
@@ -39,6 +39,7 @@ pub fn router(state: &Arc<ServerState>) -> Router {
         .route("/app.css", get(asset::style))
         .route("/app.js", get(asset::script))
         .route("/file.js", get(asset::file_script))
+        .route("/figures.js", get(asset::figures_script))
         .route("/icon.svg", get(asset::icon))
         .route("/api/openapi.json", get(asset::openapi))
         .route("/health", get(health::health))
@@ -49,6 +50,7 @@ pub fn router(state: &Arc<ServerState>) -> Router {
         .route("/api/jobs/{id}", get(job_routes::show).delete(job_routes::remove))
         .route("/api/jobs/{id}/events", get(job_routes::events))
         .route("/api/jobs/{id}/result", get(job_routes::result))
+        .route("/api/jobs/{id}/report", get(job_report::report))
         .layer(DefaultBodyLimit::disable()) // bodies that may be large are counted where they are read
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
         .method_not_allowed_fallback(async || {

@@ -128,10 +128,15 @@ impl Session {
     /// # Errors
     /// When it cannot be read, is of a kind that is not understood, or lacks a column.
     pub fn open(&self, bytes: Bytes, options: &Options) -> Result<Opened> {
-        let Records { body, compressed, transcoded } = Records::open(bytes, options)?;
+        Ok(self.classifying(Records::open(bytes, options)?, options))
+    }
+
+    /// An input that was opened with the same options already, to be classified.
+    pub fn classifying(&self, records: Records, options: &Options) -> Opened {
+        let Records { body, compressed, transcoded } = records;
         let session = self.explaining(options.added.explanation);
         let (added, filter) = (options.added, options.filter.clone());
-        Ok(Opened { session, body, added, filter, compressed, transcoded })
+        Opened { session, body, added, filter, compressed, transcoded }
     }
 }
 
@@ -158,6 +163,30 @@ impl Records {
     /// When reading fails, or a record cannot be taken.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         self.body.reader.next_chunk()
+    }
+
+    /// Whether its rows have labels already, as far as its header or its first record tells, if it was opened with
+    /// `overwrite`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn begins_labelled(&mut self) -> Result<bool> {
+        match self.body.shape {
+            Shape::Csv { overwrite, .. } => Ok(overwrite),
+            Shape::Json { .. } => {
+                let first = self.body.reader.peek()?.and_then(|chunk| chunk.records.first());
+                Ok(first.is_some_and(|record| record.label.end > 0))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Shows the rows of an input that is labelled to `observer`, under the labels they have; says how many.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn observe(self, observer: &mut Observer) -> Result<u64> {
+        observe_labelled(self.body.reader, observer)
     }
 
     /// Names of the columns; none where the input is no CSV.
@@ -213,30 +242,6 @@ impl Opened {
     /// What makes the run end early where it waits for an LLM.
     pub fn stopper(&self) -> Stopper {
         Stopper(self.session.llm.clone())
-    }
-
-    /// Whether its rows have labels already, as far as its header or its first record tells. Open it with
-    /// `overwrite` to find out, and once more to go on.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn begins_labelled(mut self) -> Result<bool> {
-        match self.body.shape {
-            Shape::Csv { overwrite, .. } => Ok(overwrite),
-            Shape::Json { .. } => {
-                let first = self.body.reader.next_chunk()?;
-                Ok(first.is_some_and(|chunk| chunk.records.first().is_some_and(|one| one.label.end > 0)))
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Shows the rows of an input that is labelled to `observer`, under the labels they have; says how many.
-    ///
-    /// # Errors
-    /// When reading fails.
-    pub fn observe(self, observer: &mut Observer) -> Result<u64> {
-        observe_labelled(self.body.reader, observer)
     }
 
     /// Classifies the input into `destination`, which is not made final.

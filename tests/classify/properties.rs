@@ -59,6 +59,7 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
         overwrite: false,
         no_header: false,
         labelled: false,
+        source_optional: false,
     };
     let whole = [b"s,m\n", csv].concat();
     let input =

@@ -3,14 +3,12 @@
 //! One thread answers one request after another. It needs no more: a scraper asks every few seconds.
 
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::console::tell;
-use crate::history::Live;
+use crate::history::LiveCounts;
 use crate::prometheus::Page;
 
 /// How long a client may take to ask, and to read.
@@ -18,49 +16,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest head of a request.
 const HEAD: usize = 8 << 10;
 
-#[derive(Debug, Default)]
-struct Counts {
-    rows: BTreeMap<(String, &'static str), u64>,
-    new_templates: BTreeMap<(String, &'static str), u64>,
-}
-
-/// Takes the counts of a run, and shows them to whoever asks.
-#[derive(Debug)]
-pub struct Counters(Arc<Mutex<Counts>>);
-
-impl Live for Counters {
-    fn rows(&mut self, rows: u64, label: &str, severity: &'static str, is_new: bool) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.rows.entry((label.to_owned(), severity)).or_default() += rows;
-        if is_new {
-            *counts.new_templates.entry((label.to_owned(), severity)).or_default() += 1;
-        }
-    }
-}
-
-/// Begins to answer at `address`.
+/// Begins to answer at `address` with what is counted.
 ///
 /// # Errors
 /// When it cannot be listened at.
-pub fn serve(address: SocketAddr) -> Result<Counters> {
+pub fn serve(address: SocketAddr, counts: LiveCounts) -> Result<()> {
     let listener = TcpListener::bind(address)
         .with_context(|| format!("--metrics {address}: choose another port, or stop what listens there"))?;
-    let counts = Arc::new(Mutex::new(Counts::default()));
-    let shown = Arc::clone(&counts);
     tell(&format!("logclass: counters at http://{}/metrics\n", listener.local_addr()?));
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             match stream {
-                Ok(stream) => drop(answer(stream, &shown)),
+                Ok(stream) => drop(answer(stream, &counts)),
                 // Out of file descriptors, most likely: they come back.
                 Err(_) => std::thread::sleep(Duration::from_millis(100)),
             }
         }
     });
-    Ok(Counters(counts))
+    Ok(())
 }
 
-fn answer(mut stream: TcpStream, counts: &Mutex<Counts>) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, counts: &LiveCounts) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut head = Vec::new();
@@ -79,7 +55,9 @@ fn answer(mut stream: TcpStream, counts: &Mutex<Counts>) -> std::io::Result<()> 
     let path = path.split(|&byte| byte == b'?').next().unwrap_or_default();
     let (status, body) = match (method, path) {
         (b"GET" | b"HEAD", b"/metrics") => {
-            ("200 OK", page(&counts.lock().unwrap_or_else(PoisonError::into_inner)))
+            let mut page = Page::default();
+            counts.write(&mut page);
+            ("200 OK", page.finish())
         }
         (b"GET" | b"HEAD", _) => ("404 Not Found", "The counters are at /metrics\n".to_owned()),
         _ => ("405 Method Not Allowed", "GET /metrics\n".to_owned()),
@@ -93,22 +71,4 @@ fn answer(mut stream: TcpStream, counts: &Mutex<Counts>) -> std::io::Result<()> 
         answer.push_str(&body);
     }
     stream.write_all(answer.as_bytes())
-}
-
-fn page(counts: &Counts) -> String {
-    let mut page = Page::default();
-    for (name, help, values) in [
-        ("logclass_rows_total", "Rows classified, by label and severity.", &counts.rows),
-        (
-            "logclass_new_templates_total",
-            "Templates met for the first time since the start, by label and severity.",
-            &counts.new_templates,
-        ),
-    ] {
-        page.head(name, "counter", help);
-        for ((label, severity), value) in values {
-            page.line(name, &[("label", label), ("severity", severity)], value);
-        }
-    }
-    page.finish()
 }

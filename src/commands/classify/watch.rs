@@ -12,8 +12,8 @@ use crate::console::tell;
 use crate::error::usage;
 use crate::history::alert::{Condition, Evidence};
 use crate::history::diff::compare;
-use crate::history::report::Subject;
-use crate::history::{Collection, Counting, Id, Observer, Run, Store, now};
+use crate::history::report::Report;
+use crate::history::{Collection, Counting, Id, LiveCounts, Observer, Run, Store, now};
 use crate::input::open::Source;
 use crate::label::Labels;
 use crate::summary::{HistorySummary, Summary};
@@ -22,7 +22,9 @@ use crate::summary::{HistorySummary, Summary};
 pub struct Watching<'a> {
     arguments: &'a Classify,
     store: Option<Store>,
-    /// Templates that the history had when the run began; nothing where there was no history yet.
+    /// What the history had when the run began, if frequencies are compared.
+    before: Option<Collection>,
+    /// Templates that the history had then; nothing where there was no history yet.
     known: Option<HashSet<Id>>,
     /// Who counts; nothing where nobody asks.
     pub observer: Option<Observer>,
@@ -57,7 +59,15 @@ impl<'a> Watching<'a> {
             ));
         }
         let store = watch.history.as_deref().map(Store::new);
-        let known = store.as_ref().map(Store::known).transpose()?;
+        let compares = watch.fail_on.iter().any(Condition::needs_comparison);
+        let before = match &store {
+            Some(store) if compares && store.exists() => Some(store.load()?),
+            _ => None,
+        };
+        let known = match (&before, &store) {
+            (Some(before), _) => Some(before.ids()),
+            (None, store) => store.as_ref().map(Store::known).transpose()?,
+        };
         let known = known.filter(|known| !known.is_empty());
         let time = now();
         let wanted =
@@ -65,9 +75,11 @@ impl<'a> Watching<'a> {
         let mut observer =
             wanted.then(|| Observer::new(Counting { now: time, in_order: false }, watch.history_size));
         if let (Some(observer), Some(address)) = (&mut observer, watch.metrics) {
-            observer.tells(Box::new(metrics::serve(address)?));
+            let counts = LiveCounts::new(watch.history_size.saturating_mul(4));
+            metrics::serve(address, counts.clone())?;
+            observer.tells(Box::new(counts));
         }
-        Ok(Self { arguments, store, known, observer, time })
+        Ok(Self { arguments, store, before, known, observer, time })
     }
 
     /// Holds what was seen against the conditions, writes the report and records the run, in this order: the history
@@ -95,11 +107,11 @@ impl<'a> Watching<'a> {
         };
         run.name_inputs(tasks.iter().map(|task| Source::new(Some(&task.input)).name()));
         seen.runs.push(run);
-        self.judge(&seen, summary)?;
+        self.judge(&seen, summary);
         if let Some(path) = watch.report.as_deref().filter(|_| !self.arguments.dry_run) {
             let title = seen.runs[0].inputs.join(", ");
-            let subject = Subject { title: &title, known: self.known.as_ref(), time: self.time };
-            write_report(&seen, subject, Some(path), format_of(path))?;
+            let report = Report::of(&seen, self.known.as_ref(), self.time);
+            write_report(&report, &title, Some(path), format_of(path))?;
         }
         let Some(store) = &self.store else { return Ok(()) };
         let mut told = HistorySummary {
@@ -120,16 +132,13 @@ impl<'a> Watching<'a> {
         Ok(())
     }
 
-    fn judge(&self, seen: &Collection, summary: &mut Summary) -> Result<()> {
+    fn judge(&self, seen: &Collection, summary: &mut Summary) {
         let conditions = &self.arguments.watch.fail_on;
         if conditions.iter().any(Condition::needs_history) && self.known.is_none() {
             tell("logclass: note: there is no earlier run in the history to compare with yet\n");
         }
-        let compares = conditions.iter().any(Condition::needs_comparison);
-        let comparison = match (&self.store, &self.known) {
-            (Some(store), Some(_)) if compares => Some(compare(&store.load()?, seen, false)),
-            _ => None,
-        };
+        let before = self.before.as_ref().filter(|_| self.known.is_some());
+        let comparison = before.map(|before| compare(before, seen, false));
         let evidence = Evidence {
             seen,
             known: self.known.as_ref(),
@@ -137,6 +146,5 @@ impl<'a> Watching<'a> {
             labels: &summary.labels,
         };
         summary.alerts = conditions.iter().filter_map(|condition| condition.check(evidence)).collect();
-        Ok(())
     }
 }

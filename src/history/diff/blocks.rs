@@ -53,10 +53,16 @@ impl Blocks {
         (shares.len() >= LEAST).then_some(Self { in_order, level, ends, shares })
     }
 
-    /// Pearson's statistic of a template's counts in the blocks against an even distribution over the rows, and its
-    /// degrees of freedom.
-    #[allow(clippy::cast_precision_loss)] // statistics
-    pub fn pearson<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> (f64, f64) {
+    /// Whether all rows of a template are in one block, or in two that touch.
+    pub fn in_one_place<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> bool {
+        let counts = self.counts(entries);
+        let filled = |count: &u64| *count > 0;
+        let (first, last) = (counts.iter().position(filled), counts.iter().rposition(filled));
+        first.zip(last).is_some_and(|(first, last)| last - first <= 1)
+    }
+
+    /// Rows of a template in each block.
+    fn counts<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Vec<u64> {
         let mut counts = vec![0_u64; self.shares.len()];
         for entry in entries {
             let mut series: Series = if self.in_order { entry.order.clone() } else { entry.series.clone() };
@@ -66,6 +72,14 @@ impl Blocks {
                 counts[block] += count;
             }
         }
+        counts
+    }
+
+    /// Pearson's statistic of a template's counts in the blocks against an even distribution over the rows, and its
+    /// degrees of freedom.
+    #[allow(clippy::cast_precision_loss)] // statistics
+    pub fn pearson<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> (f64, f64) {
+        let counts = self.counts(entries);
         let all = counts.iter().sum::<u64>() as f64;
         if all == 0.0 {
             return (0.0, 0.0);

@@ -10,18 +10,19 @@
 //! that G is divided by; the quotient follows an F distribution (quasi-likelihood: P. `McCullagh` and J. A. Nelder,
 //! *Generalized Linear Models*, 1989, ch. 9; for counts S. Lund et al., *Detecting differential expression in RNA-sequence
 //! data using quasi-likelihood with shrunken dispersion estimates*, Stat. Appl. Genet. Mol. Biol. 11 (2012)). Where nothing
-//! tells how counts vary, they are assumed to vary by 30 % beyond Poisson. The false discovery rate is held at 5 %.
+//! tells how counts vary, they are assumed to vary by 30 % beyond Poisson. The false discovery rate is held at 5 % among the templates with enough
+//! rows on both sides together to show anything (R. Bourgon, R. Gentleman and W. Huber, *Independent filtering increases
+//! detection power for high-throughput experiments*, PNAS 107 (2010), 9546-9551).
 //!
-//! A log with a long tail of rare templates always shows some that it did not show before. How many is told by I. J.
-//! Good's estimate (*The Population Frequencies of Species and the Estimation of Population Parameters*, Biometrika
-//! 40 (1953), 237-264): as many as were seen exactly once, in proportion to the rows. Rare new templates of a label
-//! count as new when there are more of them than that allows, and more than the label has lost of the same kind.
+//! A log with a long tail of rare templates always shows some that it did not show before, and what happens for the
+//! first time prints several at once: [`rare`] decides which of them are more than that.
 
 mod blocks;
+mod rare;
 mod render;
 pub mod statistics;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use super::collection::Collection;
 use super::entry::Entry;
@@ -37,11 +38,12 @@ pub const LEAST_FACTOR: f64 = 1.5;
 const ASSUMED_VARIATION: f64 = 0.3;
 /// Counts that tell something about how often a template comes.
 const TELLING: u64 = 10;
-/// Rare templates come in company: what happens for the first time prints about so many.
-const COMPANY: u64 = 3;
+
+/// Where a template is first seen: in which run, input and line.
+pub type Place<'a> = (u64, &'a str, u64);
 
 /// How a template differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// The old side does not have it.
     New,
@@ -82,6 +84,8 @@ pub struct Change {
     pub rate: f64,
     /// Whether this is more than chance allows.
     pub certain: bool,
+    /// Number of its incident, from 1: what is new, or gone, and came within a few lines under one label.
+    pub incident: usize,
 }
 
 impl Change {
@@ -95,7 +99,8 @@ impl Change {
 /// Two sides, compared.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// What differs, most telling first: by label and severity, then by how sure it is.
+    /// What differs, most telling first: by label and severity, then by how sure it is. Changes of one incident
+    /// follow each other.
     pub changes: Vec<Change>,
     /// Rows and templates of the old side and of the new one.
     pub sides: [(u64, u64); 2],
@@ -105,6 +110,18 @@ impl Comparison {
     /// The changes that are more than chance allows.
     pub fn certain(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| change.certain)
+    }
+
+    /// The changes by incident, most telling first; with `all`, also those that chance allows.
+    pub fn incidents(&self, all: bool) -> Vec<Vec<&Change>> {
+        let mut incidents: Vec<Vec<&Change>> = Vec::new();
+        for change in self.changes.iter().filter(|change| all || change.certain) {
+            match incidents.last_mut() {
+                Some(incident) if incident[0].incident == change.incident => incident.push(change),
+                _ => incidents.push(vec![change]),
+            }
+        }
+        incidents
     }
 
     /// How many of a kind are no more than chance allows.
@@ -123,13 +140,17 @@ impl Pair<'_> {
         self.sides[side].iter().map(|entry| entry.count).sum()
     }
 
-    /// The entry that stands for it: the most frequent of the new side, or of the old one.
-    fn entry(&self) -> Entry {
-        let side = usize::from(!self.sides[1].is_empty());
+    /// The entry that stands for it on a side: the most frequent.
+    fn chief(&self, side: usize) -> Option<&Entry> {
         let most = |one: &&&Entry, other: &&&Entry| {
             one.count.cmp(&other.count).then_with(|| other.key().cmp(&one.key()))
         };
-        let entry = self.sides[side].iter().max_by(most).map(|entry| (**entry).clone());
+        self.sides[side].iter().max_by(most).copied()
+    }
+
+    /// The entry that stands for it: that of the new side, or of the old one.
+    fn entry(&self) -> Entry {
+        let entry = self.chief(1).or_else(|| self.chief(0)).cloned();
         let mut entry = entry.expect("a template is on one side at the least");
         entry.first = self.sides.iter().flatten().map(|one| one.first).min().unwrap_or(entry.first);
         entry.last = self.sides.iter().flatten().map(|one| one.last).max().unwrap_or(entry.last);
@@ -178,9 +199,9 @@ pub fn compare(old: &Collection, new: &Collection, by_source: bool) -> Compariso
             }
         })
         .collect();
-    let rates = statistics::false_discovery_rates(&p);
-    let mut changes = Vec::new();
-    for (((_, pair), &[a, b]), &rate) in pairs.iter().zip(&counts).zip(&rates) {
+    let rates = rates_of_frequent(&p, &counts);
+    let mut changes: Vec<(usize, Change)> = Vec::new();
+    for (number, (((_, pair), &[a, b]), &rate)) in pairs.iter().zip(&counts).zip(&rates).enumerate() {
         let expected = a as f64 * scale;
         let kind = match (a, b) {
             (0, 0) => continue,
@@ -193,17 +214,93 @@ pub fn compare(old: &Collection, new: &Collection, by_source: bool) -> Compariso
         let large = !(1.0 / LEAST_FACTOR..LEAST_FACTOR).contains(&factor);
         let certain = rate <= FALSE_DISCOVERY_RATE && large;
         if certain || a == 0 || b == 0 {
-            changes.push(Change { kind, entry: pair.entry(), old: a, new: b, expected, rate, certain });
+            let entry = pair.entry();
+            changes
+                .push((number, Change { kind, entry, old: a, new: b, expected, rate, certain, incident: 0 }));
         }
     }
-    let mut gone = changes.clone();
-    accept_rare(&mut gone, Kind::Gone, &tail(&pairs, 1), 1.0 / scale);
-    accept_rare(&mut changes, Kind::New, &tail(&pairs, 0), scale);
-    changes.retain(|change| change.kind != Kind::Gone);
-    changes.extend(gone.into_iter().filter(|change| change.kind == Kind::Gone));
-    changes.sort_by(|one, other| order(one).partial_cmp(&order(other)).unwrap_or(std::cmp::Ordering::Equal));
+    let certain: HashSet<usize> =
+        changes.iter().filter(|(_, change)| change.certain).map(|&(number, _)| number).collect();
+    let seen = [0, 1].map(|side| seen_on(side, &pairs, blocks[side].as_ref(), &certain));
+    let unexpected: HashMap<usize, f64> = rare::unexpected(&seen[1], &seen[0], scale)
+        .into_iter()
+        .chain(rare::unexpected(&seen[0], &seen[1], 1.0 / scale))
+        .collect();
+    for (number, change) in &mut changes {
+        if let Some(&rate) = unexpected.get(number) {
+            (change.certain, change.rate) = (true, rate);
+        }
+    }
+    let changes = in_order(changes.into_iter().map(|(_, change)| change).collect());
     let templates = |side: usize| counts.iter().filter(|pair| pair[side] > 0).count() as u64;
     Comparison { changes, sides: [(old.rows(), templates(0)), (new.rows(), templates(1))] }
+}
+
+/// The false discovery rates of the templates that are frequent enough to tell anything; the others would make these less sure for
+/// nothing, and are left to [`rare`].
+fn rates_of_frequent(p: &[f64], counts: &[[u64; 2]]) -> Vec<f64> {
+    let frequent: Vec<usize> =
+        (0..p.len()).filter(|&one| counts[one][0] + counts[one][1] >= TELLING).collect();
+    let of_frequent: Vec<f64> = frequent.iter().map(|&one| p[one]).collect();
+    let mut rates = vec![1.0; p.len()];
+    for (one, rate) in frequent.into_iter().zip(statistics::false_discovery_rates(&of_frequent)) {
+        rates[one] = rate;
+    }
+    rates
+}
+
+/// The templates of a side. Those that are only there count as alone, unless they are `certain` changes already.
+fn seen_on<'a>(
+    side: usize,
+    pairs: &'a [((super::Id, &str), Pair<'_>)],
+    blocks: Option<&Blocks>,
+    certain: &HashSet<usize>,
+) -> Vec<rare::Seen<'a>> {
+    let seen = pairs.iter().enumerate().filter_map(|(number, (_, pair))| {
+        let entries = || pair.sides[side].iter().copied();
+        Some(rare::Seen {
+            number,
+            label: &pair.chief(side)?.label,
+            place: entries().map(place_of).min()?,
+            in_one_place: blocks.map_or(pair.count(side) == 1, |blocks| blocks.in_one_place(entries())),
+            alone: pair.sides[1 - side].is_empty() && !certain.contains(&number),
+        })
+    });
+    seen.collect()
+}
+
+fn place_of(entry: &Entry) -> Place<'_> {
+    (entry.first_run, &entry.input, entry.line)
+}
+
+/// Changes with their incidents, most telling first; changes of one incident follow the most telling of them.
+fn in_order(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_by(|one, other| order(one).partial_cmp(&order(other)).unwrap_or(std::cmp::Ordering::Equal));
+    let mut apart = HashMap::<(Kind, bool, &str), Vec<usize>>::new();
+    for (number, change) in changes.iter().enumerate() {
+        // A template that has become more frequent was there before: where it was first seen says nothing.
+        if matches!(change.kind, Kind::New | Kind::Gone) {
+            apart.entry((change.kind, change.certain, &change.entry.label)).or_default().push(number);
+        }
+    }
+    let mut first_of: Vec<usize> = (0..changes.len()).collect();
+    for numbers in apart.into_values() {
+        let placed = numbers.into_iter().map(|number| (place_of(&changes[number].entry), number));
+        for incident in rare::incidents(placed) {
+            let first = incident.iter().copied().min().unwrap_or(0);
+            incident.into_iter().for_each(|number| first_of[number] = first);
+        }
+    }
+    let mut ordered: Vec<(usize, usize, Change)> =
+        changes.into_iter().enumerate().map(|(number, change)| (first_of[number], number, change)).collect();
+    ordered.sort_by_key(|&(first, number, _)| (first, number));
+    let (mut incident, mut before) = (0, usize::MAX);
+    let numbered = ordered.into_iter().map(|(first, _, change)| {
+        incident += usize::from(first != before);
+        before = first;
+        Change { incident, ..change }
+    });
+    numbered.collect()
 }
 
 /// How many rows of the new side one of the old side stands for.
@@ -222,62 +319,14 @@ fn scale(counts: &[[u64; 2]]) -> f64 {
     rows(1) / rows(0)
 }
 
-/// How many templates of each label a side has, and how many of those exactly once.
-fn tail(pairs: &[((super::Id, &str), Pair<'_>)], side: usize) -> BTreeMap<String, (u64, u64)> {
-    let mut tail = BTreeMap::<String, (u64, u64)>::new();
-    for (_, pair) in pairs.iter().filter(|(_, pair)| pair.count(side) > 0) {
-        let (all, once) = tail.entry(pair.sides[side][0].label.clone()).or_default();
-        *all += 1;
-        *once += u64::from(pair.count(side) == 1);
-    }
-    tail
-}
-
-/// Takes the templates of a kind for certain, rare ones too, where a label has more of them than a long tail of rare
-/// templates allows. What the tail allows is what the other side has of the same: templates seen once, or, if they
-/// are more, templates that only that side has.
-#[allow(clippy::cast_precision_loss)] // statistics
-fn accept_rare(changes: &mut [Change], kind: Kind, tail: &BTreeMap<String, (u64, u64)>, scale: f64) {
-    let stratum = |change: &Change| (change.entry.label.clone(), change.old.max(change.new) >= TELLING);
-    let opposite = if kind == Kind::New { Kind::Gone } else { Kind::New };
-    let mut found = BTreeMap::<(String, bool), (u64, u64)>::new();
-    for change in changes.iter().filter(|change| change.kind == kind) {
-        found.entry(stratum(change)).or_default().0 += 1;
-    }
-    for change in changes.iter().filter(|change| change.kind == opposite && !change.certain) {
-        if let Some((_, lost)) = found.get_mut(&stratum(change)) {
-            *lost += 1;
-        }
-    }
-    let (all, once) = tail.values().fold((0, 0), |sum, (all, once)| (sum.0 + all, sum.1 + once));
-    let p: Vec<f64> = found
-        .iter()
-        .map(|((label, frequent), &(count, lost))| {
-            let (of_label, once_of_label) = tail.get(label).copied().unwrap_or_default();
-            // A label of few templates has its share of the tail, even if it has shown none of it yet.
-            let share = once as f64 * of_label as f64 / (all as f64).max(1.0);
-            let once = if *frequent { 0.0 } else { share.max(once_of_label as f64) };
-            let expected = once.max(lost as f64) * scale;
-            statistics::poisson_tail(count.div_ceil(COMPANY), expected / COMPANY as f64)
-        })
-        .collect();
-    let rates = statistics::false_discovery_rates(&p);
-    for (accepted, rate) in found.keys().zip(rates).filter(|(_, rate)| *rate <= FALSE_DISCOVERY_RATE) {
-        for change in changes.iter_mut().filter(|change| change.kind == kind && !change.certain) {
-            if stratum(change) == *accepted {
-                (change.certain, change.rate) = (true, rate);
-            }
-        }
-    }
-}
-
 /// Most telling first.
 #[allow(clippy::type_complexity)] // a sort key
-fn order(change: &Change) -> (bool, u8, u8, Kind, f64, u64, &str, &str) {
+fn order(change: &Change) -> (bool, u8, &str, u8, Kind, f64, u64, &str, &str) {
     let entry = &change.entry;
     (
         !change.certain,
         gravity(&entry.label, entry.severity),
+        &entry.label,
         entry.severity.map_or(u8::MAX, |severity| u8::MAX - 1 - severity as u8),
         change.kind,
         change.rate,

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use serde_json::json;
 use std::fmt::Write;
 
-use super::super::report::escape::{markdown, plain};
+use super::super::report::escape::{markdown, plain, short};
 use super::super::rfc3339;
 use super::{Change, Comparison, Kind};
 use crate::console::{counted, grouped};
@@ -34,7 +34,12 @@ pub struct Names<'a> {
     pub new: &'a str,
 }
 
-/// Writes at most `limit` changes; with `all`, also those that chance allows.
+/// Templates shown of an incident, beside the one that it is shown by.
+const COMPANIONS: usize = 3;
+/// Characters of such a template.
+const COMPANION: usize = 60;
+
+/// Writes at most `limit` incidents; with `all`, also those that chance allows.
 ///
 /// # Errors
 /// Not that we know of.
@@ -45,7 +50,7 @@ pub fn render(
     limit: usize,
     all: bool,
 ) -> Result<Vec<u8>> {
-    let wanted: Vec<&Change> = comparison.changes.iter().filter(|change| all || change.certain).collect();
+    let wanted = comparison.incidents(all);
     let shown = &wanted[..wanted.len().min(limit)];
     let left = wanted.len() - shown.len();
     Ok(match format {
@@ -87,7 +92,14 @@ fn totals(comparison: &Comparison, names: Names<'_>) -> String {
 }
 
 fn kinds(comparison: &Comparison) -> String {
-    let count = |kind| comparison.certain().filter(|change| change.kind == kind).count();
+    let incidents = comparison.incidents(false);
+    let count = |kind| {
+        let templates = comparison.certain().filter(|change| change.kind == kind).count();
+        match incidents.iter().filter(|incident| incident[0].kind == kind).count() {
+            places if places < templates => format!("{templates} (in {})", counted(places as u64, "place")),
+            _ => templates.to_string(),
+        }
+    };
     format!(
         "{} new, {} gone, {} more frequent, {} less frequent than chance allows",
         count(Kind::New),
@@ -115,17 +127,23 @@ fn notes(comparison: &Comparison, left: usize) -> Vec<String> {
     notes
 }
 
-fn place(change: &Change) -> String {
-    let entry = &change.entry;
-    let input = if entry.input.is_empty() { "line" } else { &entry.input };
-    format!("{input}:{}", entry.line)
+/// What came with the change that an incident is shown by; each template as `shown` makes it.
+fn companions(others: &[&Change], shown: impl Fn(&str) -> String) -> Option<String> {
+    let named: Vec<String> =
+        others.iter().take(COMPANIONS).map(|other| shown(&short(&other.entry.template, COMPANION))).collect();
+    let more = match others.len() - named.len() {
+        0 => String::new(),
+        more => format!("; and {} more", grouped(more as u64)),
+    };
+    let found = counted(others.len() as u64, "more template");
+    (!others.is_empty()).then(|| format!("{found} in the same place: {}{more}", named.join("; ")))
 }
 
-fn text(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> String {
+fn text(comparison: &Comparison, names: Names<'_>, shown: &[Vec<&Change>], left: usize) -> String {
     let mut text = totals(comparison, names);
     let _ = writeln!(text, "{}", kinds(comparison));
     let mut label = "";
-    for change in shown {
+    for (change, others) in shown.iter().filter_map(|incident| incident.split_first()) {
         let entry = &change.entry;
         if entry.label != label {
             label = &entry.label;
@@ -139,9 +157,12 @@ fn text(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usiz
             change.kind.name(),
             change_in_words(change),
             plain(&entry.template),
-            plain(&place(change)),
+            plain(&entry.place()),
             plain(&entry.example)
         );
+        if let Some(with) = companions(others, plain) {
+            let _ = writeln!(text, "        {with}");
+        }
     }
     for note in notes(comparison, left) {
         let _ = write!(text, "\n{note}\n");
@@ -149,14 +170,14 @@ fn text(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usiz
     text
 }
 
-fn as_markdown(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> String {
+fn as_markdown(comparison: &Comparison, names: Names<'_>, shown: &[Vec<&Change>], left: usize) -> String {
     let mut text = String::from("# What changed\n\n");
     for line in totals(comparison, names).lines() {
         let _ = writeln!(text, "- {}", markdown(line));
     }
     let _ = writeln!(text, "\n{}.", kinds(comparison));
     let mut label = "";
-    for change in shown {
+    for (change, others) in shown.iter().filter_map(|incident| incident.split_first()) {
         let entry = &change.entry;
         if entry.label != label {
             label = &entry.label;
@@ -166,14 +187,15 @@ fn as_markdown(comparison: &Comparison, names: Names<'_>, shown: &[&Change], lef
                 markdown(label)
             );
         }
+        let with = companions(others, markdown).map_or(String::new(), |with| format!("<br>{with}"));
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {}: {} |",
+            "| {} | {} | {} | {}{with} | {}: {} |",
             change.kind.name(),
             change_in_words(change),
             entry.severity.map_or("", Severity::as_str),
             markdown(&entry.template),
-            markdown(&place(change)),
+            markdown(&entry.place()),
             markdown(&entry.example)
         );
     }
@@ -183,14 +205,21 @@ fn as_markdown(comparison: &Comparison, names: Names<'_>, shown: &[&Change], lef
     text
 }
 
-fn as_json(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: usize) -> Result<Vec<u8>> {
+fn as_json(
+    comparison: &Comparison,
+    names: Names<'_>,
+    shown: &[Vec<&Change>],
+    left: usize,
+) -> Result<Vec<u8>> {
     let side = |name: &str, (rows, templates): (u64, u64)| json!({"name": name, "rows": rows, "templates": templates});
     let changes: Vec<serde_json::Value> = shown
         .iter()
+        .flatten()
         .map(|change| {
             let entry = &change.entry;
             json!({
                 "kind": change.kind.name(),
+                "incident": change.incident,
                 "certain": change.certain,
                 "label": entry.label,
                 "severity": entry.severity.map(Severity::as_str),
@@ -223,7 +252,7 @@ fn as_json(comparison: &Comparison, names: Names<'_>, shown: &[&Change], left: u
     Ok(bytes)
 }
 
-fn as_csv(shown: &[&Change]) -> Result<Vec<u8>> {
+fn as_csv(shown: &[Vec<&Change>]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "kind",
@@ -240,8 +269,9 @@ fn as_csv(shown: &[&Change]) -> Result<Vec<u8>> {
         "input",
         "line",
         "example",
+        "incident",
     ])?;
-    for change in shown {
+    for change in shown.iter().flatten() {
         let entry = &change.entry;
         writer.write_record([
             change.kind.name(),
@@ -258,6 +288,7 @@ fn as_csv(shown: &[&Change]) -> Result<Vec<u8>> {
             &entry.input,
             &entry.line.to_string(),
             &entry.example,
+            &change.incident.to_string(),
         ])?;
     }
     Ok(writer.into_inner()?)

@@ -86,6 +86,20 @@ pub fn poisson_tail(count: u64, mean: f64) -> f64 {
     (1.0 - below).clamp(0.0, 1.0)
 }
 
+/// Probability that a geometric variable, from 1, is `value` or more, when all that is known of its mean are `known` values that
+/// exceed 1 by `beyond` in all: the beta-geometric (Waring) distribution that follows from a uniform prior.
+#[allow(clippy::cast_precision_loss)] // statistics
+pub fn waring_tail(value: u64, known: f64, beyond: f64) -> f64 {
+    let mut tail = 1.0;
+    for step in 0..value.saturating_sub(1) {
+        tail *= (1.0 + beyond + step as f64) / (2.0 + known + beyond + step as f64);
+        if tail < 1e-300 {
+            break;
+        }
+    }
+    tail
+}
+
 /// The q-values of p-values: the share of false discoveries to expect among all that are as small (Y. Benjamini and Y.
 /// Hochberg, *Controlling the False Discovery Rate*, J. R. Stat. Soc. B 57 (1995), 289-300).
 pub fn false_discovery_rates(p: &[f64]) -> Vec<f64> {
@@ -132,6 +146,10 @@ mod tests {
         near(poisson_tail(1, 1.0), 1.0 - (-1.0_f64).exp());
         near(poisson_tail(3, 2.0), 0.323_323_583_816_936_5);
         near(poisson_tail(0, 0.0), 1.0);
+        near(waring_tail(1, 5.0, 3.0), 1.0);
+        // Without any knowledge every size is as likely as that it is exceeded no more: 1 / n.
+        near(waring_tail(4, 0.0, 0.0), 0.25);
+        near(waring_tail(3, 3.0, 0.0), 1.0 / 5.0 * 2.0 / 6.0);
         near(poisson_tail(1, 0.0), 0.0);
     }
 

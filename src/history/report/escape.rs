@@ -11,6 +11,14 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|letter| if steers(letter) { ' ' } else { letter }).collect()
 }
 
+/// At most this many characters of a text.
+pub fn short(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// For HTML, between tags and in quoted attributes. What steers the direction becomes visible.
 pub fn html(text: &str) -> String {
     escaped(text, |letter, out| match letter {

@@ -8,6 +8,8 @@ use super::super::entry::{Entry, Id};
 use super::timeline::Timeline;
 use crate::label::UNCLASSIFIED;
 
+/// Labels, and severities, shown; the others are one more.
+const BANDS: usize = 40;
 /// Templates shown of each label.
 const TOP: usize = 10;
 /// Sources shown.
@@ -19,28 +21,29 @@ const RUNS: usize = 30;
 /// Confidence below which a label is worth a look.
 const UNSURE: f32 = 0.7;
 
-/// What a report is about.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// What it is called.
-    pub title: &'a str,
-    /// Templates that were known before, where a run is held against a history.
-    pub known: Option<&'a HashSet<Id>>,
-    /// When it is made, in seconds since 1970.
-    pub time: i64,
-}
-
 /// A label or a severity over time.
 #[derive(Debug, Clone)]
 pub struct Band {
     /// Its name.
     pub name: String,
+    /// How many names it stands for: more than one where those of few rows are counted together.
+    pub names: usize,
     /// Its rows.
     pub rows: u64,
     /// Its templates.
     pub templates: u64,
     /// Its rows in each interval.
     pub counts: Vec<u64>,
+}
+
+impl Band {
+    fn with(mut self, other: Self) -> Self {
+        self.names += other.names;
+        self.rows += other.rows;
+        self.templates += other.templates;
+        self.counts.iter_mut().zip(other.counts).for_each(|(sum, rows)| *sum += rows);
+        self
+    }
 }
 
 /// A template under a label, from all sources.
@@ -128,9 +131,17 @@ impl Figures {
             (u8::MAX - entry.severity.map_or(0, |found| 1 + found as u8), 0)
         });
         let lines = lines(&entries, &timeline);
+        let shown: HashSet<&str> =
+            labels.iter().filter(|label| label.names == 1).map(|label| label.name.as_str()).collect();
+        let mut of_label = HashMap::<&str, Vec<&Line>>::new();
+        for line in &lines {
+            let label = shown.get(line.entry.label.as_str()).copied().unwrap_or_default();
+            of_label.entry(label).or_default().push(line);
+        }
         let top = labels
             .iter()
-            .map(|label| listed(lines.iter().filter(|line| line.entry.label == label.name), TOP))
+            .map(|label| if label.names == 1 { label.name.as_str() } else { "" })
+            .map(|label| listed(of_label.remove(label).unwrap_or_default().into_iter(), TOP))
             .collect();
         let last_run = seen.runs.iter().map(|run| run.number).max().unwrap_or(0);
         let is_new = |line: &Line| match known {
@@ -188,7 +199,7 @@ fn bands<O: Ord>(
         let name = name(entry);
         let (band, _, templates) = bands.entry(name.clone()).or_insert_with(|| {
             let counts = vec![0; timeline.intervals];
-            (Band { name, rows: 0, templates: 0, counts }, entry, HashSet::new())
+            (Band { name, names: 1, rows: 0, templates: 0, counts }, entry, HashSet::new())
         });
         band.rows += entry.count;
         timeline.add(&entry.series, &mut band.counts);
@@ -198,8 +209,14 @@ fn bands<O: Ord>(
         .into_values()
         .map(|(band, entry, templates)| (Band { templates: templates.len() as u64, ..band }, entry))
         .collect();
+    bands.sort_by_key(|(band, _)| std::cmp::Reverse(band.rows));
+    let rest = bands.split_off(bands.len().min(BANDS));
     bands.sort_by_key(|(band, entry)| order(band, entry));
-    bands.into_iter().map(|(band, _)| band).collect()
+    let mut bands: Vec<Band> = bands.into_iter().map(|(band, _)| band).collect();
+    if let Some(together) = rest.into_iter().map(|(band, _)| band).reduce(Band::with) {
+        bands.push(Band { name: format!("{} others", together.names), ..together });
+    }
+    bands
 }
 
 /// Entries of one template and label as one, most frequent first.
@@ -241,8 +258,10 @@ fn sources(entries: &[&Entry], labels: &[Band]) -> (Vec<SourceFigures>, usize) {
             (SourceFigures { name, rows: 0, templates: 0, labels }, HashSet::new())
         });
         source.rows += entry.count;
-        if let Some(place) = labels.iter().position(|band| band.name == entry.label) {
-            source.labels[place] += entry.count;
+        let place = labels.iter().position(|band| band.names == 1 && band.name == entry.label);
+        // What is not shown by itself is in the last one.
+        if let Some(counted) = source.labels.get_mut(place.unwrap_or(labels.len().saturating_sub(1))) {
+            *counted += entry.count;
         }
         templates.insert(entry.id());
     }

@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use super::chart::{class_of, parts, sparkline, stacked};
 use super::escape::html;
-use super::figures::{Band, Figures, Line, Listed, Subject};
+use super::figures::{Band, Figures, Line, Listed};
 use super::words::{known, minute, share, short, span, stated};
 use crate::console::{counted, grouped};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The whole page.
-pub fn page(figures: &Figures, subject: Subject<'_>) -> String {
-    let title = html(subject.title);
+/// The whole page, made at `time`.
+pub fn page(figures: &Figures, title: &str, time: i64) -> String {
+    let title = html(title);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -37,7 +37,7 @@ pub fn page(figures: &Figures, subject: Subject<'_>) -> String {
         "</main>\n<footer><p>Made by logclass {} at {} UTC. All times are in UTC. Examples are shown without what looks \
          like a secret.</p></footer>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
-        minute(subject.time)
+        minute(time)
     );
     page
 }
@@ -247,11 +247,6 @@ fn row(figures: &Figures, line: &Line, labelled: bool, page: &mut String) {
     let severity = entry.severity.map_or(String::new(), |found| {
         format!("<span class=\"severity s-{}\">{}</span> ", found.as_str(), found.as_str())
     });
-    let place = if entry.input.is_empty() {
-        format!("line {}", entry.line)
-    } else {
-        format!("{}:{}", entry.input, entry.line)
-    };
     let named: Vec<&str> = line.sources.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     let source = match named[..] {
         [] => String::new(),
@@ -264,7 +259,7 @@ fn row(figures: &Figures, line: &Line, labelled: bool, page: &mut String) {
         page,
         "<td class=\"what\">{severity}<code dir=\"auto\">{template}</code><p class=\"example\"><bdi>{}</bdi>{source}: \
          <q dir=\"auto\">{}</q></p></td>",
-        html(&short(&place)),
+        html(&short(&entry.place())),
         html(&short(&entry.example))
     );
     let _ = writeln!(

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::escape::markdown;
-use super::figures::{Figures, Listed, Subject};
+use super::figures::{Figures, Listed};
 use super::words::{known, minute, share, short, stated};
 use crate::console::{counted, grouped};
 
 /// The whole text.
-pub fn page(figures: &Figures, subject: Subject<'_>) -> String {
-    let mut page = format!("# Log report: {}\n\n", markdown(subject.title));
+pub fn page(figures: &Figures, title: &str) -> String {
+    let mut page = format!("# Log report: {}\n\n", markdown(title));
     let _ = write!(page, "{}, {}", counted(figures.rows, "row"), counted(figures.templates, "template"));
     if let Some((first, last)) = figures.times.filter(|_| figures.has_times()) {
         let _ = write!(page, ", {} to {} UTC", minute(first), minute(last));
@@ -90,11 +90,12 @@ fn lines(figures: &Figures, listed: &Listed, page: &mut String) {
         let entry = &line.entry;
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {}: {} | {} | {} |",
             grouped(line.rows),
             markdown(&share(line.rows, figures.rows)),
             markdown(&entry.label),
             markdown(&short(&entry.template)),
+            markdown(&short(&entry.place())),
             markdown(&short(&entry.example)),
             minute(entry.first),
             minute(entry.last)

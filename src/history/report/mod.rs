@@ -7,20 +7,43 @@ mod chart;
 pub mod escape;
 mod figures;
 mod html;
+mod json;
 mod markdown;
 mod timeline;
 mod words;
 
-use super::collection::Collection;
-use figures::Figures;
-pub use figures::Subject;
+use std::collections::HashSet;
 
-/// The report as a page of HTML.
-pub fn html(seen: &Collection, subject: Subject<'_>) -> String {
-    html::page(&Figures::of(seen, subject.known), subject)
+use super::collection::Collection;
+use super::entry::Id;
+use figures::Figures;
+
+/// What is told of a collection. It is small, whatever that holds.
+#[derive(Debug)]
+pub struct Report {
+    figures: Figures,
+    /// When it was made, in seconds since 1970.
+    time: i64,
 }
 
-/// The report as Markdown.
-pub fn markdown(seen: &Collection, subject: Subject<'_>) -> String {
-    markdown::page(&Figures::of(seen, subject.known), subject)
+impl Report {
+    /// A report of what was seen. `known` are the templates of earlier runs, where a run is held against a history.
+    pub fn of(seen: &Collection, known: Option<&HashSet<Id>>, time: i64) -> Self {
+        Self { figures: Figures::of(seen, known), time }
+    }
+
+    /// As a page of HTML.
+    pub fn html(&self, title: &str) -> String {
+        html::page(&self.figures, title, self.time)
+    }
+
+    /// As Markdown.
+    pub fn markdown(&self, title: &str) -> String {
+        markdown::page(&self.figures, title)
+    }
+
+    /// Rows over time and the most frequent templates, for a page that shows them itself.
+    pub fn json(&self) -> serde_json::Value {
+        json::object(&self.figures)
+    }
 }

@@ -41,8 +41,5 @@ const SHOWN: usize = 300;
 
 /// The beginning of a text.
 pub fn short(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    super::escape::short(text, SHOWN)
 }

@@ -125,6 +125,8 @@ async function choose(file) {
   const columns = () => page.names.map((name) => make("option", { value: name }, name));
   $("message-column").replaceChildren(make("option", { value: "" }, "Choose…"), ...columns());
   $("source-column").replaceChildren(make("option", { value: "" }, "None"), ...columns());
+  $("time-column").replaceChildren(make("option", { value: "" }, "The message’s own time"), ...columns());
+  $("time-column").value = page.names.find((name) => /^@?(time|timestamp|datetime|date_?time|ts|when)$/i.test(name)) || "";
   $("message-column").value = page.names.includes(server.message_column) ? server.message_column : "";
   $("source-column").value = page.names.includes(server.source_column) ? server.source_column : "";
   $("overwrite-line").hidden = !page.names.includes(server.label_column);
@@ -153,8 +155,8 @@ function over(yes) {
 
 // Shows which columns are used and whether the file can be classified.
 function ready() {
-  const message = $("message-column").value, source = $("source-column").value;
-  const used = (name) => (name === message || name === source ? "used" : "");
+  const message = $("message-column").value, chosen = [message, $("source-column").value, $("time-column").value];
+  const used = (name) => (chosen.includes(name) ? "used" : "");
   const head = make("tr", {}, ...page.names.map((name) => make("th", { scope: "col", class: used(name) }, name)));
   const body = page.preview.map((row) => make("tr", {}, ...row.map((cell) => make("td", { title: cell.slice(0, 500) }, cell.slice(0, 300)))));
   $("preview").replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
@@ -180,6 +182,7 @@ function start() {
   const query = new URLSearchParams({ message_column: $("message-column").value });
   if ($("source-column").value) query.set("source_column", $("source-column").value);
   else query.set("no_source", "true");
+  if ($("time-column").value) query.set("time_column", $("time-column").value);
   if (page.delimiter !== ",") query.set("delimiter", page.delimiter === "\t" ? "tab" : page.delimiter);
   if ($("overwrite").checked) query.set("overwrite", "true");
   say($("file-alert"), "", "");
@@ -291,6 +294,7 @@ async function show(job) {
   }
   download();
   charts();
+  overTime(page.view.figures);
   rows();
   over(true);
   $("result").hidden = false;
@@ -301,6 +305,8 @@ function download() {
   const base = page.file.name.replace(/\.(gz|zst)$/i, "").replace(/\.[^.]*$/, "") || "log";
   $("download").href = page.view.result + ($("explain").checked ? "&explain=true" : "");
   $("download").download = `${base}-labelled${page.delimiter === "\t" ? ".tsv" : ".csv"}`;
+  $("report").href = `${page.view.report}&${new URLSearchParams({ title: page.file.name })}`;
+  $("report").download = `${base}-report.html`;
 }
 
 function charts() {
@@ -336,9 +342,13 @@ function tab(name) {
 }
 
 function rows() {
-  const { samples, counts } = page.view;
-  $("tab-first").setAttribute("aria-pressed", String(page.tab === "first"));
-  $("tab-uncertain").setAttribute("aria-pressed", String(page.tab === "uncertain"));
+  const { samples, counts, figures } = page.view;
+  for (const name of ["first", "uncertain", "templates"]) $(`tab-${name}`).setAttribute("aria-pressed", String(page.tab === name));
+  if (page.tab === "templates") {
+    const { head, body, shown, of: all } = templates(figures, page.label);
+    $("rows-text").textContent = page.label ? `The ${counted(shown, "most frequent template")} labelled ${page.label}` : `The most frequent of each label: ${number.format(shown)} of ${counted(all, "template")}`;
+    return fill(head, body);
+  }
   let list;
   if (page.tab === "uncertain") list = samples.uncertain.filter((row) => !page.label || row.label === page.label);
   else list = page.label ? samples.by_label[page.label] || [] : samples.first;
@@ -355,7 +365,11 @@ function rows() {
     make("td", {}, make("span", { class: `chip ${hue(row.label)}` }, row.label)),
     make("td", { class: "number", "data-name": "Confidence" }, row.stage === "rule" ? "rule" : row.stage === "llm" ? "LLM" : row.confidence.toFixed(2)),
     make("td", { class: "why" }, row.reason)));
-  if (!body.length) body.push(make("tr", {}, make("td", { colspan: "6", class: "quiet" }, "No rows to show.")));
+  return fill(head, body);
+}
+
+function fill(head, body) {
+  if (!body.length) body.push(make("tr", {}, make("td", { colspan: String(head.length), class: "quiet" }, "No rows to show.")));
   $("rows").replaceChildren(make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body));
 }
 
@@ -391,12 +405,13 @@ document.addEventListener("drop", (event) => {
   $("drop").classList.remove("over");
   choose(event.dataTransfer.files[0]);
 });
-for (const id of ["message-column", "source-column", "overwrite"]) $(id).addEventListener("change", ready);
+for (const id of ["message-column", "source-column", "time-column", "overwrite"]) $(id).addEventListener("change", ready);
 $("start").addEventListener("click", start);
 $("clear").addEventListener("click", () => { $("file").value = ""; $("file").click(); });
 $("cancel").addEventListener("click", cancel);
 $("explain").addEventListener("change", download);
 $("tab-first").addEventListener("click", () => tab("first"));
 $("tab-uncertain").addEventListener("click", () => tab("uncertain"));
+$("tab-templates").addEventListener("click", () => tab("templates"));
 health();
 setInterval(health, 5000);
