@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use crate::encoder::Backend;
 use crate::llm::OnError;
-pub use classify::{Addition, Classify, OnBadRow};
+pub use classify::{Addition, Classify, InputFormat, OnBadRow};
 pub use history::{Diff, History, HistoryCommand, Report, ReportFormat, Sides, Watch};
 pub use learn::{Embed, EmbedFormat, Eval, EvalStage, Model, ModelCommand, Suggest, Train};
 pub use parse::{Refusal, parse};
@@ -54,7 +54,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Label every record of a CSV, NDJSON or text file
+    /// Label every record of a CSV, NDJSON, text, Arrow or Parquet file
     Classify(Box<Classify>),
     /// Show what differs between two logs, labelled files or histories, beyond chance
     Diff(Box<Diff>),

@@ -33,8 +33,8 @@ use std::borrow::Cow;
 
 pub use calendar::civil;
 pub use clock::Clock;
-pub use instant::instant;
 pub use front::front;
+pub use instant::instant;
 use layer::Layer;
 use moment::{Moment, Shape, moment};
 use scan::{byte, digits, has};

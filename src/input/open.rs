@@ -276,13 +276,31 @@ fn layout(
     let time = columns.time.as_ref().map(|name| find(names, name, Column::Time)).transpose()?;
     if columns.labelled {
         let label = Some(find(names, &columns.label, Column::Label)?);
-        return Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label, line_ends });
+        return Ok(CsvLayout {
+            delimiter,
+            fields: names.len(),
+            message,
+            source,
+            severity,
+            time,
+            label,
+            line_ends,
+        });
     }
     let existing = names.iter().position(|name| *name == columns.label);
     if existing.is_some() && !columns.overwrite {
         return Err(InputError::LabelColumnExists { label: columns.label.clone() });
     }
-    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label: existing, line_ends })
+    Ok(CsvLayout {
+        delimiter,
+        fields: names.len(),
+        message,
+        source,
+        severity,
+        time,
+        label: existing,
+        line_ends,
+    })
 }
 
 /// The column of this name, or, where no column has it, of this number.

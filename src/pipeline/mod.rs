@@ -24,23 +24,22 @@ use anyhow::{Result, anyhow};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use crate::cascade::{Cascade, LlmTurn, Path};
 use crate::history::{Counting, Groups, Sighting};
-use crate::input::{Chunk, ChunkReader, RecordSpan};
+use crate::input::{Chunk, ChunkSource, RecordSpan};
 use crate::llm::Llm;
 use crate::progress::Progress;
 use crate::template::{self, Template};
 use crate::verdict::{Reason, Stage, Verdict};
 use counter::Counter;
 use recent::{Met, Recent};
-pub use row::{Added, EXPLAINED, RowFormat, Shape, header, new_columns, text_header};
+pub use row::{Added, EXPLAINED, RowFormat, Shape, Value, header, new_columns, text_header};
 use table::{Key, KeyMap, Table};
 use verdicts::{Classified, Known, Owed};
-pub use write::{Destination, Tally};
+pub use write::{Destination, RowSink, Tally};
 
 /// What a run may use.
 #[derive(Debug, Clone, Copy)]
@@ -69,15 +68,15 @@ impl<'a> Pipeline<'a> {
         Self { cascade, llm, resources }
     }
 
-    /// Classifies everything in `reader` into `output`.
+    /// Classifies everything in `reader` into `output`, to which `sink` writes the rows.
     ///
     /// # Errors
     /// When reading, encoding or writing fails. The output is then not complete, and is not made final.
-    pub fn run<R: Read + Send>(
+    pub fn run(
         &self,
-        mut reader: ChunkReader<R>,
+        mut reader: impl ChunkSource,
         output: &mut Destination<'_>,
-        format: &RowFormat,
+        sink: &mut dyn RowSink,
         progress: &mut Progress,
     ) -> Result<Tally> {
         let threads = self.resources.threads.max(1);
@@ -101,7 +100,7 @@ impl<'a> Pipeline<'a> {
                         classified,
                         self.cascade,
                         self.llm,
-                        format,
+                        sink,
                         output,
                         &mut tally,
                         progress,

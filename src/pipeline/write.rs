@@ -31,6 +31,21 @@ impl From<Output> for Destination<'_> {
     }
 }
 
+/// Who writes the rows of a run.
+pub trait RowSink: Send {
+    /// Writes the rows of a chunk, whose verdicts are final; says how many were left out because of their label.
+    ///
+    /// # Errors
+    /// When the destination cannot be written.
+    fn write(
+        &mut self,
+        chunk: &mut Chunk,
+        verdicts: &[Verdict],
+        cascade: &Cascade,
+        destination: &mut Destination<'_>,
+    ) -> Result<u64>;
+}
+
 /// Counts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -89,12 +104,12 @@ pub(super) fn write_chunk(
     classified: Classified,
     cascade: &Cascade,
     llm: Option<&Llm>,
-    format: &RowFormat,
+    sink: &mut dyn RowSink,
     destination: &mut Destination<'_>,
     tally: &mut Tally,
     progress: &mut Progress,
 ) -> Result<()> {
-    let Classified { chunk, mut verdicts, owed, groups } = classified;
+    let Classified { mut chunk, mut verdicts, owed, groups } = classified;
     for owed in &owed {
         tally.owed_rows += 1;
         if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
@@ -117,36 +132,8 @@ pub(super) fn write_chunk(
             Labelled { name: cascade.labels().name(label), id: label.into(), confidence }
         });
     }
-    let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
-    let mut copied = 0;
-    let mut gaps = Gaps { chunk: &chunk, rejects: 0 };
-    let of_record = chunk.records.first().is_some_and(|record| record.start == 0);
-    if chunk.hole > 0 && !of_record && chunk.rejects.first().is_none_or(|reject| reject.start > 0) {
-        destination.output.repeat(b"\0", chunk.hole)?;
-    }
-    for (record, verdict) in chunk.records.iter().zip(&verdicts) {
-        gaps.copy(copied, record.start as usize, destination, &mut piece)?;
-        let hole = if record.start == 0 { chunk.hole } else { 0 };
-        if !format.writes(verdict.label) {
-            tally.filtered += 1;
-        } else {
-            format.row(&chunk, record, verdict, cascade, &mut piece);
-            if hole > 0 {
-                let (place, zero) = format.hole(&piece);
-                destination.output.write(&piece[..place])?;
-                destination.output.repeat(zero, hole)?;
-                piece.drain(..place);
-            }
-        }
-        copied = record.next as usize;
-        tally.count(verdict);
-        if piece.len() >= PIECE {
-            destination.output.write(&piece)?;
-            piece.clear();
-        }
-    }
-    gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
-    destination.output.write(&piece)?;
+    tally.filtered += sink.write(&mut chunk, &verdicts, cascade, destination)?;
+    verdicts.iter().for_each(|verdict| tally.count(verdict));
     tally.rejects += chunk.rejects.len() as u64;
     if destination.live {
         destination.output.flush()?;
@@ -156,6 +143,49 @@ pub(super) fn write_chunk(
     }
     progress.advance(chunk.records.len() as u64, chunk.hole + chunk.data.len() as u64);
     Ok(())
+}
+
+impl RowSink for RowFormat {
+    fn write(
+        &mut self,
+        chunk: &mut Chunk,
+        verdicts: &[Verdict],
+        cascade: &Cascade,
+        destination: &mut Destination<'_>,
+    ) -> Result<u64> {
+        let chunk = &*chunk;
+        let mut filtered = 0;
+        let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
+        let mut copied = 0;
+        let mut gaps = Gaps { chunk, rejects: 0 };
+        let of_record = chunk.records.first().is_some_and(|record| record.start == 0);
+        if chunk.hole > 0 && !of_record && chunk.rejects.first().is_none_or(|reject| reject.start > 0) {
+            destination.output.repeat(b"\0", chunk.hole)?;
+        }
+        for (record, verdict) in chunk.records.iter().zip(verdicts) {
+            gaps.copy(copied, record.start as usize, destination, &mut piece)?;
+            let hole = if record.start == 0 { chunk.hole } else { 0 };
+            if !self.writes(verdict.label) {
+                filtered += 1;
+            } else {
+                self.row(chunk, record, verdict, cascade, &mut piece);
+                if hole > 0 {
+                    let (place, zero) = self.hole(&piece);
+                    destination.output.write(&piece[..place])?;
+                    destination.output.repeat(zero, hole)?;
+                    piece.drain(..place);
+                }
+            }
+            copied = record.next as usize;
+            if piece.len() >= PIECE {
+                destination.output.write(&piece)?;
+                piece.clear();
+            }
+        }
+        gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
+        destination.output.write(&piece)?;
+        Ok(filtered)
+    }
 }
 
 /// What stands between records: blank lines, which are kept, and rejected records, which go elsewhere.

@@ -8,6 +8,8 @@
 //! The command line makes the options from its flags and the server from a request's query. What they have in
 //! common, from the first byte to the last row, is here, once.
 
+#[cfg(feature = "columnar")]
+mod columnar;
 mod format;
 
 use anyhow::Result;
@@ -26,6 +28,8 @@ use crate::pipeline::{
     Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
 };
 use crate::progress::Progress;
+#[cfg(feature = "columnar")]
+pub use columnar::OpenedColumns;
 pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension, is_json_named};
 
 /// What an input is and what becomes of it.
@@ -219,11 +223,11 @@ impl Opened {
         if destination.live {
             destination.output.flush()?;
         }
-        let format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
+        let mut format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
         Pipeline::new(&session.cascade, session.llm.as_deref(), session.resources).run(
             body.reader,
             destination,
-            &format,
+            &mut format,
             progress,
         )
     }
