@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Limits;
+use super::wanted::Limits;
 use crate::input::{Chunk, Companion, FieldForm, FieldSpan, LineEnds, RecordSpan};
 
 /// A chunk holds this many rows at the most, so that short messages occupy all threads, too.

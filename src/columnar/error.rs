@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::Kind;
+use super::kind::Kind;
 
 /// An Arrow or Parquet input that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

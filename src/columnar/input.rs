@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::{ColumnarError, Kind};
+use super::error::ColumnarError;
+use super::kind::Kind;
 use crate::input::decode::{Bytes, unpack};
 
 /// The bytes of a columnar input.
@@ -32,6 +33,10 @@ impl Input {
         let is_old = kind == Kind::Arrow && found.is_none() && start.get(3) == Some(&0);
         if start.starts_with(b"PARE") {
             return Err(ColumnarError::Encrypted.into());
+        }
+        if found.is_none() && kind.could_begin(&start) {
+            let place = "within its first bytes".to_owned();
+            return Err(ColumnarError::Cut { kind, place }.into());
         }
         if found != Some(kind) && !is_old {
             let start = String::from_utf8_lossy(&start[..start.len().min(8)]).into_owned();

@@ -75,6 +75,15 @@ impl Kind {
         Ok((Self::of_start(&start), Box::new(Cursor::new(start).chain(bytes))))
     }
 
+    /// Whether something of this kind could begin with so few bytes.
+    pub fn could_begin(self, start: &[u8]) -> bool {
+        let magic: &[&[u8]] = match self {
+            Self::Arrow => &[ARROW_MAGIC, &CONTINUATION],
+            Self::Parquet => &[PARQUET_MAGIC],
+        };
+        start.len() < START && magic.iter().any(|magic| begins_alike(start, magic))
+    }
+
     /// What it is called in errors.
     pub fn words(self) -> &'static str {
         match self {
@@ -85,10 +94,12 @@ impl Kind {
 }
 
 fn could_be_columnar(start: &[u8]) -> bool {
-    [ARROW_MAGIC, PARQUET_MAGIC, &CONTINUATION].iter().any(|magic| {
-        let length = start.len().min(magic.len());
-        start[..length] == magic[..length]
-    })
+    [ARROW_MAGIC, PARQUET_MAGIC, &CONTINUATION].iter().any(|magic| begins_alike(start, magic))
+}
+
+fn begins_alike(start: &[u8], magic: &[u8]) -> bool {
+    let length = start.len().min(magic.len());
+    start[..length] == magic[..length]
 }
 
 #[cfg(test)]

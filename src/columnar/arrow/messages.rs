@@ -5,8 +5,9 @@ use arrow_buffer::Buffer;
 use arrow_ipc::{Footer, Message, root_as_footer, root_as_message};
 use std::io::{self, ErrorKind, Read};
 
+use super::super::chunks::TRUSTED;
+use super::super::error::ColumnarError;
 use super::super::kind::{ARROW_MAGIC, CONTINUATION, Kind};
-use super::super::{ColumnarError, chunks};
 use crate::input::decode::Bytes;
 use crate::unwinding::quietly;
 
@@ -49,6 +50,10 @@ impl Messages {
     /// The next message.
     pub fn next(&mut self) -> Result<Next> {
         let Some(mut length) = self.word()? else { return Ok(Next::End) };
+        // Behind its magic number, a file may be padded.
+        while self.is_file && self.stream == 0 && length == [0; 4] {
+            length = self.word()?.ok_or_else(|| self.cut())?;
+        }
         if length == CONTINUATION {
             length = self.word()?.ok_or_else(|| self.cut())?;
         }
@@ -125,7 +130,7 @@ impl Messages {
     }
 
     fn exactly(&mut self, length: usize) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(length.min(chunks::TRUSTED));
+        let mut bytes = Vec::with_capacity(length.min(TRUSTED));
         if read_up_to(&mut self.bytes, length, &mut bytes)? < length {
             return Err(self.cut());
         }

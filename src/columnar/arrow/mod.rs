@@ -5,43 +5,20 @@
 
 mod cells;
 mod flow;
+mod item;
 mod messages;
 mod plan;
 mod read;
 mod write;
 
 use anyhow::Result;
-use arrow_array::RecordBatch;
-use arrow_ipc::CompressionType;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Opened, Wanted};
+use super::wanted::{Opened, Wanted};
 use crate::input::decode::Bytes;
-use flow::{Flow, Permit};
+use flow::Flow;
 use plan::Plan;
 pub use plan::{added_field, label_field};
-
-/// What travels beside the chunks from the source to the sink.
-enum Item {
-    /// A stream begins.
-    Begin,
-    /// A batch, whose rows are those of this chunk and of the next ones.
-    Batch(Box<Carried>),
-    /// A stream has ended; a file's own metadata.
-    End(HashMap<String, String>),
-}
-
-/// A batch on its way.
-struct Carried {
-    batch: RecordBatch,
-    /// How its buffers were compressed.
-    compression: Option<CompressionType>,
-    /// Whether a dictionary has grown by a delta, so that it may grow by one in the output, too.
-    deltas: bool,
-    /// Held until the batch is written.
-    permit: Permit,
-}
 
 /// Reads the schema of the first stream and finds its columns.
 pub fn open(bytes: Bytes, wanted: Wanted) -> Result<Opened> {

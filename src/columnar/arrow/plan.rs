@@ -4,11 +4,12 @@ use anyhow::Result;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, UnionFields};
 use std::sync::Arc;
 
-use super::super::{ColumnarError, Wanted, place};
+use super::super::error::ColumnarError;
+use super::super::place::{self, Node, Place};
+use super::super::wanted::Wanted;
 use super::cells::Use;
 use crate::input::Column;
 use crate::pipeline::EXPLAINED;
-use place::{Node, Place};
 
 /// What is done with the columns of a stream.
 #[derive(Debug)]

@@ -11,13 +11,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::chunks::{ChunkBuilder, ROWS, Row};
+use super::super::error::ColumnarError;
 use super::super::place::Place;
-use super::super::{ColumnarError, Kind, Limits};
+use super::super::wanted::Limits;
 use super::cells::Cells;
 use super::flow::Flow;
+use super::item::{Carried, Item};
 use super::messages::{Messages, Next, message};
 use super::plan::Plan;
-use super::{Carried, Item};
 use crate::input::{Chunk, ChunkSource};
 use crate::unwinding::quietly;
 
@@ -30,7 +31,7 @@ pub fn first_schema(messages: &mut Messages) -> Result<Schema> {
             Ok(schema)
         }
         Next::EndOfStream => Err(messages.damaged("it does not begin with a schema")),
-        Next::End => Err(ColumnarError::Empty { kind: Kind::Arrow }.into()),
+        Next::End => Err(messages.cut()),
     }
 }
 

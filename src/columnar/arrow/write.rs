@@ -11,9 +11,9 @@ use arrow_schema::{ArrowError, DataType};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::{ColumnSink, Wanted};
+use super::super::wanted::{ColumnSink, Wanted};
+use super::item::{Carried, Item};
 use super::plan::Plan;
-use super::{Carried, Item};
 use crate::cascade::Cascade;
 use crate::input::Chunk;
 use crate::pipeline::{Added, Destination, RowSink, Value};
@@ -159,6 +159,10 @@ impl ArrowSink {
         let batch = RecordBatch::try_new(Arc::clone(&self.plan.written_carried), all)?;
         if self.writes.is_none() || columns.passes.iter().all(|&passes| passes) {
             return Ok(batch);
+        }
+        if !columns.passes.contains(&true) {
+            // Unlike a filter, this keeps the dictionaries, which a file cannot replace.
+            return Ok(batch.slice(0, 0));
         }
         arrow_select::filter::filter_record_batch(&batch, &BooleanArray::from(columns.passes))
     }

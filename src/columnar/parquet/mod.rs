@@ -10,6 +10,7 @@ mod file;
 mod plan;
 mod read;
 mod schema;
+mod sound;
 mod write;
 
 use ::parquet::errors::ParquetError;
@@ -19,11 +20,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use super::kind::PARQUET_MAGIC;
-use super::{ColumnarError, Kind, Opened, Wanted};
-use crate::unwinding::quietly;
+use super::error::ColumnarError;
+use super::kind::{Kind, PARQUET_MAGIC};
+use super::wanted::{Opened, Wanted};
 use file::PositionalFile;
 use plan::Plan;
+use sound::sound;
 
 /// Reads the footer and finds the columns.
 pub fn open(mut file: File, wanted: Wanted) -> Result<Opened> {
@@ -36,13 +38,16 @@ pub fn open(mut file: File, wanted: Wanted) -> Result<Opened> {
     Ok(Opened { source: Box::new(source), sink: Box::new(sink) })
 }
 
+/// Magic number, length of the footer, and magic number again, in bytes.
+const SHORTEST: u64 = 12;
+
 /// A Parquet file ends with its magic number. One that is encrypted ends with another.
 fn check_ends(file: &mut File) -> Result<()> {
     let mut end = Vec::new();
     let read = file.seek(SeekFrom::End(-4)).and_then(|_| file.read_to_end(&mut end));
     match &end[..] {
         b"PARE" => Err(ColumnarError::Encrypted.into()),
-        magic if read.is_ok() && magic == PARQUET_MAGIC => Ok(()),
+        magic if read.is_ok_and(|_| magic == PARQUET_MAGIC) && file.metadata()?.len() >= SHORTEST => Ok(()),
         _ => {
             let place = "its footer is missing".to_owned();
             Err(ColumnarError::Cut { kind: Kind::Parquet, place }.into())
@@ -68,31 +73,4 @@ fn metadata(file: &PositionalFile) -> Result<ParquetMetaData> {
         Ok(metadata)
     };
     sound("its footer", read)
-}
-
-/// What `work` on the file gives; that it fails or panics is damage in `place`, unless it says otherwise itself.
-fn sound<T>(place: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T> {
-    let damaged =
-        |why: String| ColumnarError::Damaged { kind: Kind::Parquet, place: place.to_owned(), why }.into();
-    match quietly(work) {
-        Some(Ok(done)) => Ok(done),
-        Some(Err(ParquetError::External(cause))) if cause.is::<std::io::Error>() => {
-            Err(anyhow::anyhow!(cause).context("cannot be read"))
-        }
-        Some(Err(ParquetError::NYI(what))) => {
-            Err(ColumnarError::Unsupported { what, remedy: "write the file again with zstd or snappy" }
-                .into())
-        }
-        Some(Err(error)) => Err(damaged(words(&error))),
-        None => Err(damaged("its structure makes no sense".to_owned())),
-    }
-}
-
-/// The library's own words, without the kind of error in front.
-fn words(error: &ParquetError) -> String {
-    let text = error.to_string();
-    ["Parquet error: ", "External: ", "EOF: "]
-        .iter()
-        .fold(text.as_str(), |text, kind| text.strip_prefix(kind).unwrap_or(text))
-        .to_owned()
 }

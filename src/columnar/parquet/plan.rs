@@ -5,8 +5,9 @@ use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::schema::types::{ColumnDescriptor, SchemaDescriptor, Type};
 use anyhow::Result;
 
+use super::super::error::ColumnarError;
 use super::super::place::{self, Node};
-use super::super::{ColumnarError, Wanted};
+use super::super::wanted::Wanted;
 use crate::input::Column;
 
 /// A leaf that is looked at.

@@ -9,11 +9,11 @@ use anyhow::Result;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::super::Limits;
 use super::super::chunks::{Cell, ChunkBuilder, Row};
+use super::super::wanted::Limits;
 use super::file::PositionalFile;
 use super::plan::{Leaf, Plan};
-use super::sound;
+use super::sound::sound;
 use crate::input::{Chunk, ChunkSource};
 
 /// Rows that are decoded at a time.

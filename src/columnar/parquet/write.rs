@@ -10,11 +10,12 @@ use anyhow::{Context, Result, anyhow};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::{ColumnSink, Wanted};
+use super::super::wanted::{ColumnSink, Wanted};
 use super::encode::ChunkEncoder;
 use super::file::PositionalFile;
 use super::plan::{Plan, leaves_of};
-use super::{copy, schema, sound};
+use super::sound::sound;
+use super::{copy, schema};
 use crate::cascade::Cascade;
 use crate::input::Chunk;
 use crate::output::Output;

@@ -60,7 +60,7 @@ pub fn open(
         return refused("--no-header", "CSV");
     }
     if kind == Kind::Parquet && arguments.follow {
-        return refused("--follow", "what is read from its beginning");
+        return refused("--follow", "streams");
     }
     if kind == Kind::Parquet && arguments.no_end_of_stream {
         return refused("--no-end-of-stream", "Arrow streams");
