@@ -68,7 +68,7 @@ fn write(index: usize, writer: &mut ColumnWriter<'_>) {
             let (values, levels) = texts(&[Some("App"), Some("App"), None, Some("Cron")]);
             writer.write_batch(&values, Some(&levels), None)
         }
-        (2 | 9, ColumnWriter::ByteArrayColumnWriter(writer)) => {
+        (2 | 10, ColumnWriter::ByteArrayColumnWriter(writer)) => {
             let (values, levels) = texts(&MESSAGES);
             writer.write_batch(&values, Some(&levels), None)
         }
@@ -286,7 +286,7 @@ fn a_damaged_file_is_one_line_and_no_output() {
     classify(&folder, &encrypted, &[]).refused(1, &["encrypted", "decrypt it first"]);
     classify(&folder, b"source,log_message\n", &[]).refused(1, &["is not a Parquet file", "source,l"]);
     // A page of a column that nobody decodes is not copied with its damage, where that shows.
-    let (start, _) = metadata(&input).row_group(1).column(9).byte_range();
+    let (start, _) = metadata(&input).row_group(1).column(10).byte_range();
     let mut broken = input.clone();
     broken[usize::try_from(start).unwrap() + 2] ^= 0xff;
     classify(&folder, &broken, &[]).refused(1, &["in.parquet: ", "row group 2", "copy or write it again"]);

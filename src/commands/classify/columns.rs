@@ -65,7 +65,9 @@ pub fn open(
     if kind == Kind::Parquet && arguments.no_end_of_stream {
         return refused("--no-end-of-stream", "Arrow streams");
     }
-    if let Some(output) = output.filter(|output| means_other(output, kind)) {
+    // In a folder, an output has its input's name, whatever that is.
+    let renamed = output.filter(|output| output.file_name() != input.file_name());
+    if let Some(output) = renamed.filter(|output| means_other(output, kind)) {
         let (format, extension) = match kind {
             Kind::Arrow => ("Arrow", ".arrow or .arrows"),
             Kind::Parquet => ("Parquet", ".parquet"),
