@@ -5,7 +5,9 @@
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{
+    Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition,
+};
 use serde::Deserialize;
 use std::cmp::Reverse;
 use std::fmt::Write;
@@ -41,10 +43,55 @@ struct Rule {
 /// Fewest bytes of a literal: what the search looks for at once.
 const SHORTEST: usize = 4;
 
-/// Texts of which every match has one: what is searched for before a pattern is tried. Empty where a pattern has none, or too many.
+/// Bytes beyond which a longer literal is no better.
+const LONG_ENOUGH: usize = 20;
+
+/// Texts of which every match has one, in lower case: what is searched for, in whatever case, before a pattern is tried. Empty
+/// where a pattern has none, or too many.
 fn literals(pattern: &str) -> Vec<String> {
     let hir = ParserBuilder::new().utf8(false).build().parse(pattern);
-    hir.ok().and_then(|hir| required(&hir)).unwrap_or_default()
+    let mut texts = hir.ok().and_then(|hir| required(&lowered(&hir))).unwrap_or_default();
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// The same pattern in lower case, where a letter of whatever case is that letter: otherwise a word would have a text for
+/// each way to write it. Text that a rule sees has no letter beside ASCII's that is the same without its case (`readable` in
+/// `src/rules/matcher.rs`).
+fn lowered(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Literal(literal) => Hir::literal(literal.0.to_ascii_lowercase()),
+        HirKind::Class(class) => match letter(class) {
+            Some(letter) => Hir::literal([letter]),
+            None => hir.clone(),
+        },
+        HirKind::Capture(capture) => lowered(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            Hir::repetition(Repetition { sub: Box::new(lowered(&repetition.sub)), ..repetition.clone() })
+        }
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(lowered).collect()),
+        HirKind::Alternation(branches) => Hir::alternation(branches.iter().map(lowered).collect()),
+        HirKind::Empty | HirKind::Look(_) => hir.clone(),
+    }
+}
+
+/// The letter that a class is, if it is one letter in any case.
+fn letter(class: &Class) -> Option<u8> {
+    (b'a'..=b'z').find(|&letter| {
+        let (lower, upper) = (char::from(letter), char::from(letter.to_ascii_uppercase()));
+        match class {
+            Class::Unicode(class) => {
+                let mut either = ClassUnicode::new([ClassUnicodeRange::new(lower, lower)]);
+                either.case_fold_simple();
+                *class == either
+            }
+            Class::Bytes(class) => {
+                let range = |letter: char| ClassBytesRange::new(letter as u8, letter as u8);
+                *class == ClassBytes::new([range(lower), range(upper)])
+            }
+        }
+    })
 }
 
 /// The best texts of which every match of `hir` has one: the shortest as long as can be, and few.
@@ -70,7 +117,7 @@ fn required(hir: &Hir) -> Option<Vec<String>> {
     }
     let shortest = |texts: &Vec<String>| texts.iter().map(String::len).min().unwrap_or(0);
     found.retain(|texts| shortest(texts) >= SHORTEST && texts.len() <= 64);
-    found.into_iter().max_by_key(|texts| (shortest(texts).min(12), Reverse(texts.len())))
+    found.into_iter().max_by_key(|texts| (shortest(texts).min(LONG_ENOUGH), Reverse(texts.len())))
 }
 
 /// What every match begins with, or ends with.

@@ -121,6 +121,11 @@ impl Cascade {
         Self { explain, ..self }
     }
 
+    /// Whether verdicts of the model carry their reason.
+    pub fn explains(&self) -> bool {
+        self.explain
+    }
+
     /// Every label a run can give.
     pub fn labels(&self) -> &Labels {
         &self.labels
@@ -166,6 +171,14 @@ impl Cascade {
             return self.default_path;
         }
         self.routes.get(source).copied().unwrap_or(self.default_path)
+    }
+
+    /// The sources whose records rules or model do not see, in order; who may ask an LLM is not told.
+    pub fn routes(&self) -> Vec<(&[u8], Path)> {
+        let special = self.routes.iter().filter(|(_, path)| !path.rules || !path.model);
+        let mut routes: Vec<_> = special.map(|(source, path)| (source.as_slice(), *path)).collect();
+        routes.sort_unstable_by_key(|(source, _)| *source);
+        routes
     }
 
     /// What the rules say of a message with this envelope.
@@ -219,6 +232,7 @@ impl Cascade {
             Reason::LlmDeclined => "the LLM found no label that fits".to_owned(),
             Reason::LlmFailed => "the LLM did not answer".to_owned(),
             Reason::Empty => "empty message".to_owned(),
+            Reason::Unreadable => "the record cannot be read".to_owned(),
             Reason::NoStage => "no rule matched, and its route has no further stage".to_owned(),
         }
     }

@@ -12,6 +12,7 @@ mod reading;
 #[cfg(feature = "serve")]
 mod serve;
 mod stages;
+mod verdicts;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use reading::Reading;
 #[cfg(feature = "serve")]
 pub use serve::Serve;
 pub use stages::{CacheCommand, CachePlace, LlmArguments, LlmCommand, Rules, RulesCommand};
+pub use verdicts::Learn;
 
 /// Label the messages of a log export: regex rules, then a sentence embedding with a linear classifier,
 /// then an optional LLM for whatever is left.
@@ -62,6 +64,8 @@ pub enum Command {
     Report(Box<Report>),
     /// Describe, export, join or prune histories made by `classify --history`
     History(History),
+    /// Write a file of verdicts on the templates of logs, which spares later runs the encoder
+    Learn(Box<Learn>),
     /// Train a model on labelled rows
     Train(Train),
     /// Measure precision, recall, calibration and coverage on labelled rows

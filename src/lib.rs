@@ -61,3 +61,4 @@ pub mod template;
 pub mod train;
 mod unwinding;
 pub mod verdict;
+pub mod verdicts;

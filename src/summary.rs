@@ -17,12 +17,17 @@ pub struct Summary {
     pub filtered: u64,
     /// Records that could not be taken and went to the rejects; not among `rows`.
     pub rejects: u64,
+    /// Records that could not be read and are Unclassified (`--on-bad-row unclassified`); among `rows`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unreadable: u64,
     /// Wall time in seconds.
     pub seconds: f64,
     /// Rows a second.
     pub rows_per_second: f64,
     /// Distinct templates that went to the model or the LLM.
     pub templates: u64,
+    /// Templates of which nothing was known, so that they had to be encoded.
+    pub encoded: u64,
     /// Rows per stage.
     pub stages: BTreeMap<String, u64>,
     /// Rows per label.
@@ -175,6 +180,9 @@ impl Summary {
         if self.rejects > 0 {
             let _ = writeln!(text, "  rejected: {}", grouped(self.rejects));
         }
+        if self.unreadable > 0 {
+            let _ = writeln!(text, "  could not be read: {}", counted(self.unreadable, "record"));
+        }
         if self.filtered > 0 {
             let _ = writeln!(
                 text,
@@ -216,6 +224,11 @@ impl Summary {
         }
         text
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[allow(clippy::cast_precision_loss)] // a percentage for people

@@ -52,6 +52,8 @@ pub enum Reason {
     LlmFailed,
     /// The message has no text to classify.
     Empty,
+    /// The record cannot be read.
+    Unreadable,
     /// No rule matched, and the source's route leads to no further stage.
     NoStage,
 }

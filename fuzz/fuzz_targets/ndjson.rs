@@ -9,9 +9,11 @@ fuzz_target!(|data: &[u8]| {
         message: "a.b".to_owned(),
         source: Some("s".to_owned()),
         severity: None,
+        time: None,
         label: "label".to_owned(),
         overwrite: true,
         added: Vec::new(),
+        message_optional: false,
     };
     let limits = Limits { chunk_bytes: 16, bad_rows: BadRows::Skip, ..Limits::default() };
     let layout = Layout::Lines(LineLayout::Json(layout));

@@ -14,6 +14,7 @@ Examples:
   logclass classify export.csv.gz --explain --summary figures.json -o labelled.csv.gz
   logclass classify logs/*.csv -o labelled/
   logclass classify export.csv --on-bad-row skip --rejects bad.csv -o labelled.csv
+  logclass classify --format ndjson --on-bad-row unclassified --only-label --quiet    # in another program
   logclass classify --no-header --source-column 2 --message-column 5 < export.csv
   journalctl -f -o json | logclass classify --follow --format ndjson --message-column MESSAGE
   logclass classify server.log | grep 'Critical Error'
@@ -62,6 +63,10 @@ pub struct Classify {
     /// Write only rows without this label; may be given several times
     #[arg(long, value_name = "LABEL", help_heading = "Input and output")]
     pub except: Vec<String>,
+    /// Write the label without the record's own columns; --explain and --add still add theirs. NDJSON has an
+    /// object for each record
+    #[arg(long, help_heading = "Input and output")]
+    pub only_label: bool,
     /// Put an apostrophe before cells that a spreadsheet would run as a formula (beginning with =, +, -, @,
     /// a tab or a line ending); this changes the data
     #[arg(long, help_heading = "Input and output")]
@@ -87,6 +92,10 @@ pub struct Classify {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
+    /// File of verdicts made by `logclass learn` with the same model, rules and configuration: spares the encoder
+    /// for the templates in it
+    #[arg(long, value_name = "FILE", help_heading = "Stages")]
+    pub verdicts: Option<PathBuf>,
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmFlags,
@@ -142,4 +151,6 @@ pub enum OnBadRow {
     Fail,
     /// Write it to --rejects and continue
     Skip,
+    /// Write a row for it whose message is its text and whose label is Unclassified: as many rows out as in
+    Unclassified,
 }

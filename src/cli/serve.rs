@@ -1,6 +1,7 @@
 //! Arguments of `serve`.
 
 use clap::Args;
+use std::path::PathBuf;
 
 use super::{Columns, LlmFlags, Stages, probability, record_bytes};
 
@@ -80,6 +81,10 @@ pub struct Serve {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
+    /// File of verdicts made by `logclass learn` with the same model, rules and configuration: spares the encoder
+    /// for the templates in it
+    #[arg(long, value_name = "FILE", help_heading = "Stages")]
+    pub verdicts: Option<PathBuf>,
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmFlags,

@@ -46,7 +46,9 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
         None => None,
     };
     let threads = setup::threads(&arguments.running);
-    let session = Session::new(cascade, llm, Resources { threads, table_size: arguments.table_size });
+    let resources = Resources { threads, table_size: arguments.table_size };
+    let verdicts = setup::verdicts(arguments.verdicts.as_deref(), &cascade, resources.table_size)?;
+    let session = Session::new(cascade, llm, resources).knowing(verdicts);
     let mut columns =
         setup::columns(&arguments.reading, &config, arguments.label_column.as_deref(), arguments.overwrite);
     columns.time.clone_from(&arguments.watch.time_column);
@@ -101,6 +103,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     }
     let failed = inputs.iter().any(|input| input.error.is_some());
     let mut summary = summarise(&total, run.session.cascade(), run.session.llm_report());
+    summary.encoded = run.session.verdicts().encoded();
     summary.took(start.elapsed());
     watching.end(&tasks, &mut summary, failed)?;
     if tasks.len() > 1 {

@@ -6,6 +6,7 @@ mod embed;
 mod eval;
 mod history;
 mod labelled;
+mod learn;
 mod llm;
 mod model;
 mod overlap;
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli) -> Result<ExitStatus> {
         Command::Diff(arguments) => diff::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::History(arguments) => history::run(&arguments.command),
+        Command::Learn(arguments) => learn::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Suggest(arguments) => suggest::run(arguments),

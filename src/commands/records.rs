@@ -94,6 +94,7 @@ pub fn options(
         added: Added::default(),
         filter: LabelFilter::All,
         multiline: reading.multiline.clone(),
+        only_label: false,
         csv_safe: false,
         limits: Limits { record_bytes: reading.max_record_bytes, ..Limits::default() },
         decompressed_bytes: reading.max_decompressed_bytes,

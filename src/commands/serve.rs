@@ -10,7 +10,7 @@ use crate::cli::{Running, Serve};
 use crate::console::{print, tell};
 use crate::environment;
 use crate::error::ExitStatus;
-use crate::serve::engine::{Bounds, Engine};
+use crate::serve::engine::{Bounds, Engine, TABLE_SIZE};
 use crate::serve::{ServerSettings, run as serve};
 
 /// Runs the command.
@@ -27,7 +27,8 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
         record_bytes: arguments.max_record_bytes,
         decompressed_bytes: arguments.max_decompressed_bytes,
     };
-    let engine = Engine::new(&config, cascade, columns, llm.as_ref(), bounds)?;
+    let verdicts = setup::verdicts(arguments.verdicts.as_deref(), &cascade, TABLE_SIZE)?;
+    let engine = Engine::new(&config, cascade, columns, llm.as_ref(), bounds, verdicts)?;
     let settings = ServerSettings {
         address: SocketAddr::new(arguments.host, arguments.port),
         token: token()?,

@@ -13,6 +13,7 @@ use crate::input::open::ColumnNames;
 use crate::llm::{CacheChoice, Limits, LlmConfig};
 use crate::rules::{Rule, packs};
 use crate::session::delimiter_named;
+use crate::verdicts::{Identity, Verdicts, VerdictsFile};
 
 /// The configuration file named, or the default one.
 pub fn config(path: Option<&Path>) -> Result<Config> {
@@ -46,6 +47,14 @@ pub fn cascade(
     let encoder = LazyEncoder::new(parse_source(stages.encoder.as_deref())?, stages.backend);
     let rules = rules(config, &stages.rules, stages.model.is_some())?;
     Cascade::new(config, rules, head, encoder, min_confidence, has_llm)
+}
+
+/// The verdicts of a file, for runs of `cascade`, with room for this many more; nothing where no file is named.
+pub fn verdicts(path: Option<&Path>, cascade: &Cascade, table_size: usize) -> Result<Option<Verdicts>> {
+    let Some(path) = path else { return Ok(None) };
+    let identity = Identity::of(cascade)?;
+    let learned = VerdictsFile::new(path, &identity, cascade.labels().len()).read()?;
+    Ok(Some(Verdicts::with(learned, table_size)))
 }
 
 /// The LLM's configuration: the file's, or the default one when its key is there; flags come before the file.

@@ -42,6 +42,17 @@ pub enum Backend {
     Candle,
 }
 
+impl Backend {
+    /// The word that `--backend` takes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Candle => "candle",
+        }
+    }
+}
+
 /// Environment variable that forces the instructions of the native kernels, to compare them:
 /// `amx-bf16`, `avx512-bf16`, `avx512`, `avx2` or `portable`.
 pub const INSTRUCTIONS_VARIABLE: &str = "LOGCLASS_INSTRUCTIONS";
@@ -275,6 +286,11 @@ impl LazyEncoder {
             let _ = self.loaded.set(Encoder::load(&self.source, self.backend)?);
         }
         Ok(self.loaded.get().expect("set above"))
+    }
+
+    /// What it runs on.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Whether the encoder was needed so far.

@@ -27,6 +27,8 @@ pub struct JsonLayout {
     pub overwrite: bool,
     /// Further names that must not be there, because they will be added.
     pub added: Vec<&'static str>,
+    /// Whether an object without a message has an empty one, instead of being refused.
+    pub message_optional: bool,
 }
 
 impl JsonLayout {
@@ -42,7 +44,7 @@ impl JsonLayout {
         paths.extend(&self.added);
         let found = fields(line, &paths).map_err(|error| RecordError::NoObject(why(&error)))?;
         let span = |index: usize| found[index].map_or_else(FieldSpan::default, |raw| place(line, raw, start));
-        if found[0].is_none() {
+        if found[0].is_none() && !self.message_optional {
             return Err(RecordError::MissingField { message: self.message.clone() });
         }
         if found[2].is_some() && !self.overwrite {

@@ -15,6 +15,8 @@ pub enum BadRows {
     Fail,
     /// It is set aside, and the run goes on.
     Skip,
+    /// It is set aside, to become a row that is Unclassified; an object without a message is a record.
+    Unclassified,
 }
 
 /// Bounds on what is held in memory, and how to read.
@@ -254,7 +256,7 @@ impl<R: Read> ChunkReader<R> {
         let half = usize::from(self.carry.last() == Some(&b'\r') && !self.ended);
         let next = whole.unwrap_or(self.carry.len() - half);
         let end = next.min(start + self.limits.record_bytes);
-        let cut = self.limits.bad_rows == BadRows::Skip && (end < next || whole.is_none());
+        let cut = self.limits.bad_rows != BadRows::Fail && (end < next || whole.is_none());
         let reason = RecordError::TooLong { limit: self.limits.record_bytes, cut };
         self.reject(start..end, next, reason, rejects)?;
         self.passing = whole.is_none();

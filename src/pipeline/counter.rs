@@ -2,11 +2,11 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::table::Key;
 use crate::envelope::{Clock, Envelope};
 use crate::history::{Counting, Groups, Sighting, mixed, source_of};
 use crate::input::{Chunk, RecordSpan};
 use crate::verdict::Verdict;
+use crate::verdicts::Key;
 
 /// A thread's view of the rows, for a history.
 #[derive(Debug)]

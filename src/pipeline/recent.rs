@@ -6,9 +6,9 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
-use super::table::Key;
 use crate::history::Sighting;
 use crate::verdict::Verdict;
+use crate::verdicts::Key;
 
 /// Messages remembered by a thread: few enough for the second-level cache.
 const PLACES: usize = 1 << 12;

@@ -1,13 +1,12 @@
 //! How a row is written: the record as it came, with its label in it.
 
-use std::borrow::Cow;
-
+use super::cells::{Value, cell, json, push_cells, push_field, push_first_field, replace, safe_record};
 use crate::cascade::Cascade;
-use crate::input::open::CsvInput;
-use crate::input::{Chunk, FieldForm, FieldSpan, InputError, RecordSpan, csv};
+use crate::input::csv::CsvLayout;
+use crate::input::{Chunk, RecordSpan, Reject};
 use crate::label::{LabelFilter, LabelId, Labels};
 use crate::template::{mask, open_front};
-use crate::verdict::Verdict;
+use crate::verdict::{Stage, Verdict};
 
 /// Columns that `--explain` adds.
 pub const EXPLAINED: [&str; 3] = ["label_stage", "label_confidence", "label_reason"];
@@ -62,17 +61,6 @@ impl Added {
     }
 }
 
-/// A value that is added to a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Words.
-    Text(String),
-    /// A confidence.
-    Number(f32),
-    /// What the record does not state.
-    Nothing,
-}
-
 /// What the rows of a run look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
@@ -92,6 +80,20 @@ pub enum Shape {
         /// Name of the label's field.
         label: String,
     },
+    /// Nothing of the records: the label and what is added beside it, as CSV.
+    LabelsToCsv {
+        /// Byte between fields.
+        delimiter: u8,
+        /// Ends a row.
+        newline: &'static [u8],
+        /// Whether cells that a spreadsheet would run are made harmless.
+        safe: bool,
+    },
+    /// Nothing of the records: the label and what is added beside it, as objects.
+    LabelsToJson {
+        /// Name of the label's field.
+        label: String,
+    },
     /// Lines of text, as CSV.
     TextToCsv {
         /// Whether cells that a spreadsheet would run are made harmless.
@@ -106,6 +108,15 @@ pub enum Shape {
     },
 }
 
+/// What a record that cannot be read becomes: a row whose message is the record's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Name of the message's field.
+    pub message: String,
+    /// The columns of a CSV.
+    pub layout: Option<CsvLayout>,
+}
+
 /// How a row is written.
 #[derive(Debug)]
 pub struct RowFormat {
@@ -115,6 +126,7 @@ pub struct RowFormat {
     added: Added,
     /// Whether rows of each label are written.
     writes: Vec<bool>,
+    unreadable: Option<Unreadable>,
 }
 
 impl RowFormat {
@@ -122,7 +134,23 @@ impl RowFormat {
     pub fn new(labels: &Labels, shape: Shape, added: Added, filter: &LabelFilter) -> Self {
         let writes = labels.names().iter().map(|name| filter.passes(name)).collect();
         let cells = labels.names().iter().map(|name| cell_of(&shape, name)).collect();
-        Self { shape, cells, added, writes }
+        Self { shape, cells, added, writes, unreadable: None }
+    }
+
+    /// The same, with a row for each record that cannot be read.
+    #[must_use]
+    pub fn with_unreadable(self, unreadable: Option<Unreadable>) -> Self {
+        Self { unreadable, ..self }
+    }
+
+    /// Whether a record that cannot be read becomes a row.
+    pub(super) fn writes_unreadable(&self) -> bool {
+        self.unreadable.is_some()
+    }
+
+    /// Whether what stands between the records is written as well.
+    pub(super) fn writes_gaps(&self) -> bool {
+        !matches!(self.shape, Shape::LabelsToCsv { .. } | Shape::LabelsToJson { .. })
     }
 
     /// Whether rows of this label are written.
@@ -164,13 +192,16 @@ impl RowFormat {
                 let close = memchr::memrchr(b'}', line).unwrap_or(line.len());
                 let there = record.label.end > 0;
                 replace(&chunk.data[..start + close], start, there.then_some((record.label, label)), out);
-                if !there {
+                if !there && line[..close].trim_ascii_end().ends_with(b"{") {
+                    push_first_field(name, label, out);
+                } else if !there {
                     push_field(name, label, out);
                 }
                 push_fields(self.added, &values, out);
                 out.extend_from_slice(&line[close..]);
                 out.extend_from_slice(if terminator.is_empty() { b"\n" } else { terminator });
             }
+            Shape::LabelsToCsv { .. } | Shape::LabelsToJson { .. } => self.labels_only(label, &values, out),
             Shape::TextToCsv { safe } => {
                 out.extend_from_slice(&cell(line, b',', *safe));
                 out.push(b',');
@@ -180,9 +211,79 @@ impl RowFormat {
             }
             Shape::TextToJson { message, label: name } => {
                 out.push(b'{');
-                out.extend_from_slice(&json(message));
-                out.push(b':');
-                out.extend_from_slice(&json(&String::from_utf8_lossy(line)));
+                push_first_field(message, &json(&String::from_utf8_lossy(line)), out);
+                push_field(name, label, out);
+                push_fields(self.added, &values, out);
+                out.extend_from_slice(b"}\n");
+            }
+        }
+    }
+
+    /// Appends a row without anything of its record.
+    fn labels_only(&self, label: &[u8], values: &[Value], out: &mut Vec<u8>) {
+        match &self.shape {
+            Shape::LabelsToCsv { delimiter, newline, safe } => {
+                out.extend_from_slice(label);
+                push_cells(values, *delimiter, *safe, out);
+                out.extend_from_slice(newline);
+            }
+            Shape::LabelsToJson { label: name } => {
+                out.push(b'{');
+                push_first_field(name, label, out);
+                push_fields(self.added, values, out);
+                out.extend_from_slice(b"}\n");
+            }
+            _ => {}
+        }
+    }
+
+    /// Appends a row for a record that cannot be read: its text is the message, every other column is empty.
+    pub(super) fn unreadable_row(&self, chunk: &Chunk, reject: &Reject, out: &mut Vec<u8>) {
+        let Some(Unreadable { message, layout }) = &self.unreadable else { return };
+        let text = &chunk.data[reject.start as usize..reject.end as usize];
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let label = self.cells[usize::from(Labels::UNCLASSIFIED)].as_slice();
+        let mut values = Vec::new();
+        values.extend(self.added.severity.then_some(Value::Nothing));
+        values.extend(self.added.template.then(|| Value::Text(String::new())));
+        if self.added.explanation {
+            values.push(Value::Text(Stage::None.name().to_owned()));
+            values.push(Value::Number(0.0));
+            values.push(Value::Text(format!("the record cannot be read: {}", reject.reason)));
+        }
+        match &self.shape {
+            Shape::LabelsToCsv { .. } | Shape::LabelsToJson { .. } => self.labels_only(label, &values, out),
+            Shape::Csv { delimiter, newline, overwrite, safe } => {
+                let (columns, place) = layout.map_or((1, 0), |layout| (layout.fields, layout.message));
+                let replaced = layout.and_then(|layout| layout.label).filter(|_| *overwrite);
+                for column in 0..columns {
+                    if column > 0 {
+                        out.push(*delimiter);
+                    }
+                    if Some(column) == replaced {
+                        out.extend_from_slice(label);
+                    } else if column == place {
+                        out.extend_from_slice(&cell(text, *delimiter, *safe));
+                    }
+                }
+                if !overwrite {
+                    out.push(*delimiter);
+                    out.extend_from_slice(label);
+                }
+                push_cells(&values, *delimiter, *safe, out);
+                out.extend_from_slice(newline);
+            }
+            Shape::TextToCsv { safe } => {
+                out.extend_from_slice(&cell(text, b',', *safe));
+                out.push(b',');
+                out.extend_from_slice(label);
+                push_cells(&values, b',', *safe, out);
+                out.push(b'\n');
+            }
+            Shape::Json { label: name } | Shape::TextToJson { label: name, .. } => {
+                out.push(b'{');
+                push_first_field(message, &json(&String::from_utf8_lossy(text)), out);
                 push_field(name, label, out);
                 push_fields(self.added, &values, out);
                 out.extend_from_slice(b"}\n");
@@ -195,20 +296,19 @@ impl RowFormat {
     pub(super) fn hole(&self, row: &[u8]) -> (usize, &'static [u8]) {
         match &self.shape {
             Shape::Csv { .. } | Shape::Json { .. } => (0, b"\0"),
+            Shape::LabelsToCsv { .. } | Shape::LabelsToJson { .. } => (0, b""),
             Shape::TextToCsv { .. } => (usize::from(row.first() == Some(&b'"')), b"\0"),
             Shape::TextToJson { message, .. } => (json(message).len() + b"{:\"".len(), b"\\u0000"),
         }
     }
 }
 
-fn push_cells(values: &[Value], delimiter: u8, safe: bool, out: &mut Vec<u8>) {
-    for value in values {
-        out.push(delimiter);
-        match value {
-            Value::Text(text) => out.extend_from_slice(&cell(text.as_bytes(), delimiter, safe)),
-            Value::Number(number) => out.extend_from_slice(format!("{number:.4}").as_bytes()),
-            Value::Nothing => {}
-        }
+fn cell_of(shape: &Shape, name: &str) -> Vec<u8> {
+    match shape {
+        Shape::Csv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
+        Shape::LabelsToCsv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
+        Shape::TextToCsv { safe } => cell(name.as_bytes(), b',', *safe).into_owned(),
+        Shape::Json { .. } | Shape::LabelsToJson { .. } | Shape::TextToJson { .. } => json(name),
     }
 }
 
@@ -223,130 +323,4 @@ fn push_fields(added: Added, values: &[Value], out: &mut Vec<u8>) {
             Value::Nothing => push_field(name, b"null", out),
         }
     }
-}
-
-fn cell_of(shape: &Shape, name: &str) -> Vec<u8> {
-    match shape {
-        Shape::Csv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
-        Shape::TextToCsv { safe } => cell(name.as_bytes(), b',', *safe).into_owned(),
-        Shape::Json { .. } | Shape::TextToJson { .. } => json(name),
-    }
-}
-
-/// `text` as a JSON string.
-fn json(text: &str) -> Vec<u8> {
-    serde_json::Value::from(text).to_string().into_bytes()
-}
-
-/// `,"name":value`.
-fn push_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
-    out.push(b',');
-    out.extend_from_slice(&json(name));
-    out.push(b':');
-    out.extend_from_slice(value);
-}
-
-/// Appends `data` from `start` on, with another value in one place.
-fn replace(data: &[u8], start: usize, replaced: Option<(FieldSpan, &[u8])>, out: &mut Vec<u8>) {
-    match replaced {
-        None => out.extend_from_slice(&data[start..]),
-        Some((place, value)) => {
-            out.extend_from_slice(&data[start..place.start as usize]);
-            out.extend_from_slice(value);
-            out.extend_from_slice(&data[place.end as usize..]);
-        }
-    }
-}
-
-/// Whether a spreadsheet may run a cell with this content: OWASP's list, full-width forms included.
-fn runs(content: &[u8]) -> bool {
-    matches!(content.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
-        || ["＝", "＋", "－", "＠"].iter().any(|sign| content.starts_with(sign.as_bytes()))
-}
-
-/// `content` as a field; with `safe`, behind an apostrophe where a spreadsheet would run it.
-fn cell(content: &[u8], delimiter: u8, safe: bool) -> Cow<'_, [u8]> {
-    if safe && runs(content) {
-        let harmless = [b"'", content].concat();
-        return Cow::Owned(csv::quote(&harmless, delimiter).into_owned());
-    }
-    csv::quote(content, delimiter)
-}
-
-/// Appends the record at `start`, each cell that a spreadsheet would run behind an apostrophe.
-fn safe_record(
-    data: &[u8],
-    start: usize,
-    delimiter: u8,
-    replaced: Option<(FieldSpan, &[u8])>,
-    out: &mut Vec<u8>,
-) {
-    let Some((fields, _)) = csv::fields(data, start, delimiter, true) else { return };
-    for (index, field) in fields.into_iter().enumerate() {
-        if index > 0 {
-            out.push(delimiter);
-        }
-        let raw = &data[field.start as usize..field.end as usize];
-        match replaced {
-            Some((place, value)) if place == field => out.extend_from_slice(value),
-            _ if field.form == FieldForm::Quoted && runs(&raw[1..]) => {
-                out.extend_from_slice(b"\"'");
-                out.extend_from_slice(&raw[1..]);
-            }
-            _ if runs(raw) => {
-                out.push(b'\'');
-                out.extend_from_slice(raw);
-            }
-            _ => out.extend_from_slice(raw),
-        }
-    }
-}
-
-/// The columns that a CSV gets: the label's unless it is there to be overwritten, and what is `added` beside it.
-///
-/// # Errors
-/// When a column that is added is there already.
-pub fn new_columns<'a>(input: &CsvInput, label: &'a str, added: Added) -> Result<Vec<&'a str>, InputError> {
-    let mut new = Vec::new();
-    if input.layout.label.is_none() {
-        new.push(label);
-    }
-    let names = added.names();
-    if let Some(taken) = names.iter().find(|column| input.names.iter().any(|name| name == *column)) {
-        return Err(InputError::AddedColumnExists { column: taken });
-    }
-    new.extend(names);
-    Ok(new)
-}
-
-/// The header of `input` with the new columns.
-pub fn header(input: &CsvInput, columns: &[&str], safe: bool) -> Vec<u8> {
-    let (raw, place) = (&input.header, input.header_place());
-    let (delimiter, newline) = (input.layout.delimiter, input.newline);
-    let mut line = Vec::with_capacity(raw.len() + 64);
-    line.extend_from_slice(&raw[..place]);
-    if safe {
-        safe_record(raw, place, delimiter, None, &mut line);
-    } else {
-        line.extend_from_slice(&raw[place..]);
-    }
-    for column in columns {
-        line.push(delimiter);
-        line.extend_from_slice(&cell(column.as_bytes(), delimiter, safe));
-    }
-    line.extend_from_slice(newline);
-    line
-}
-
-/// The header of a CSV that is made from lines of text.
-pub fn text_header(columns: &[&str], safe: bool) -> Vec<u8> {
-    let mut line = Vec::new();
-    for (index, column) in columns.iter().enumerate() {
-        if index > 0 {
-            line.push(b',');
-        }
-        line.extend_from_slice(&cell(column.as_bytes(), b',', safe));
-    }
-    line.push(b'\n');
-    line
 }

@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 
+use super::classified::{Classified, Owed};
 use super::row::RowFormat;
-use super::verdicts::{Classified, Owed};
+use super::step::Stages;
 use crate::cascade::Cascade;
 use crate::history::{Labelled, Observer};
 use crate::input::Chunk;
+use crate::label::Labels;
 use crate::llm::{Answer, Llm, NoAnswer};
 use crate::output::{Output, Rejects};
 use crate::progress::Progress;
@@ -33,7 +35,7 @@ impl From<Output> for Destination<'_> {
 
 /// Who writes the rows of a run.
 pub trait RowSink: Send {
-    /// Writes the rows of a chunk, whose verdicts are final; says how many were left out because of their label.
+    /// Writes the rows of a chunk, whose verdicts are final; counts those that are left out.
     ///
     /// # Errors
     /// When the destination cannot be written.
@@ -43,7 +45,8 @@ pub trait RowSink: Send {
         verdicts: &[Verdict],
         cascade: &Cascade,
         destination: &mut Destination<'_>,
-    ) -> Result<u64>;
+        tally: &mut Tally,
+    ) -> Result<()>;
 }
 
 /// Counts of a run.
@@ -65,8 +68,10 @@ pub struct Tally {
     pub unanswered_rows: u64,
     /// The same by reason, in the order of [`Unanswered::ALL`](crate::llm::Unanswered::ALL).
     pub unanswered: [u64; 4],
-    /// Records that could not be taken.
+    /// Records that could not be taken and are not among the rows.
     pub rejects: u64,
+    /// Records that could not be taken and are rows all the same.
+    pub unreadable: u64,
 }
 
 impl Tally {
@@ -83,9 +88,20 @@ impl Tally {
         self.owed_rows += other.owed_rows;
         self.unanswered_rows += other.unanswered_rows;
         self.rejects += other.rejects;
+        self.unreadable += other.unreadable;
         self.unanswered.iter_mut().zip(other.unanswered).for_each(|(sum, rows)| *sum += rows);
         self.stages.iter_mut().zip(other.stages).for_each(|(sum, rows)| *sum += rows);
         self.labels.iter_mut().zip(&other.labels).for_each(|(sum, rows)| *sum += rows);
+    }
+
+    /// Counts the records of `chunk` that could not be taken as rows.
+    fn unreadable(&mut self, chunk: &Chunk, format: &RowFormat) {
+        let records = chunk.rejects.len() as u64;
+        self.unreadable += records;
+        if !format.writes(Labels::UNCLASSIFIED) {
+            self.filtered += records;
+        }
+        (0..records).for_each(|_| self.count(&Verdict::unclassified(0.0, Reason::Unreadable)));
     }
 
     fn count(&mut self, verdict: &Verdict) {
@@ -101,30 +117,16 @@ const PIECE: usize = 256 << 10;
 
 /// Waits for the LLM where rows are owed to it, and writes the chunk.
 pub(super) fn write_chunk(
-    classified: Classified,
-    cascade: &Cascade,
-    llm: Option<&Llm>,
+    mut classified: Classified,
+    stages: Stages<'_>,
     sink: &mut dyn RowSink,
     destination: &mut Destination<'_>,
     tally: &mut Tally,
     progress: &mut Progress,
 ) -> Result<()> {
-    let Classified { mut chunk, mut verdicts, owed, groups } = classified;
-    for owed in &owed {
-        tally.owed_rows += 1;
-        if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
-            let answer = llm.wait(ticket);
-            if let Answer::Failed(reason) = answer {
-                if llm.is_required() {
-                    let why = llm.report().first_failure.unwrap_or_else(|| reason.name().to_owned());
-                    return Err(NoAnswer { why }.into());
-                }
-                tally.unanswered_rows += 1;
-                tally.unanswered[reason as usize] += 1;
-            }
-            verdicts[owed.row] = answered(answer, owed);
-        }
-    }
+    take_answers(&mut classified, stages.llm, tally)?;
+    let Classified { mut chunk, verdicts, groups, .. } = classified;
+    let cascade = stages.cascade;
     // Counted before it is written, so that who has read a row finds it in the counters.
     if let (Some(observer), Some(groups)) = (destination.observer.as_deref_mut(), &groups) {
         observer.add(&chunk, groups, |row| {
@@ -132,9 +134,8 @@ pub(super) fn write_chunk(
             Labelled { name: cascade.labels().name(label), id: label.into(), confidence }
         });
     }
-    tally.filtered += sink.write(&mut chunk, &verdicts, cascade, destination)?;
+    sink.write(&mut chunk, &verdicts, cascade, destination, tally)?;
     verdicts.iter().for_each(|verdict| tally.count(verdict));
-    tally.rejects += chunk.rejects.len() as u64;
     if destination.live {
         destination.output.flush()?;
         if let Some(rejects) = destination.rejects.as_deref_mut() {
@@ -152,25 +153,29 @@ impl RowSink for RowFormat {
         verdicts: &[Verdict],
         cascade: &Cascade,
         destination: &mut Destination<'_>,
-    ) -> Result<u64> {
-        let chunk = &*chunk;
-        let mut filtered = 0;
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let (format, chunk) = (&*self, &*chunk);
         let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
         let mut copied = 0;
-        let mut gaps = Gaps { chunk, rejects: 0 };
+        let mut gaps = Gaps { chunk, format, rejects: 0 };
         let of_record = chunk.records.first().is_some_and(|record| record.start == 0);
-        if chunk.hole > 0 && !of_record && chunk.rejects.first().is_none_or(|reject| reject.start > 0) {
+        if format.writes_gaps()
+            && chunk.hole > 0
+            && !of_record
+            && chunk.rejects.first().is_none_or(|reject| reject.start > 0)
+        {
             destination.output.repeat(b"\0", chunk.hole)?;
         }
         for (record, verdict) in chunk.records.iter().zip(verdicts) {
             gaps.copy(copied, record.start as usize, destination, &mut piece)?;
             let hole = if record.start == 0 { chunk.hole } else { 0 };
-            if !self.writes(verdict.label) {
-                filtered += 1;
+            if !format.writes(verdict.label) {
+                tally.filtered += 1;
             } else {
-                self.row(chunk, record, verdict, cascade, &mut piece);
-                if hole > 0 {
-                    let (place, zero) = self.hole(&piece);
+                format.row(chunk, record, verdict, cascade, &mut piece);
+                if hole > 0 && format.writes_gaps() {
+                    let (place, zero) = format.hole(&piece);
                     destination.output.write(&piece[..place])?;
                     destination.output.repeat(zero, hole)?;
                     piece.drain(..place);
@@ -184,13 +189,42 @@ impl RowSink for RowFormat {
         }
         gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
         destination.output.write(&piece)?;
-        Ok(filtered)
+        if format.writes_unreadable() {
+            tally.unreadable(chunk, format);
+        } else {
+            tally.rejects += chunk.rejects.len() as u64;
+        }
+        Ok(())
     }
 }
 
-/// What stands between records: blank lines, which are kept, and rejected records, which go elsewhere.
+/// Waits for the LLM where rows are owed to it.
+///
+/// # Errors
+/// When an answer that is required does not come.
+pub(super) fn take_answers(classified: &mut Classified, llm: Option<&Llm>, tally: &mut Tally) -> Result<()> {
+    for owed in &classified.owed {
+        tally.owed_rows += 1;
+        if let (Some(llm), Some(ticket)) = (llm, owed.ticket) {
+            let answer = llm.wait(ticket);
+            if let Answer::Failed(reason) = answer {
+                if llm.is_required() {
+                    let why = llm.report().first_failure.unwrap_or_else(|| reason.name().to_owned());
+                    return Err(NoAnswer { why }.into());
+                }
+                tally.unanswered_rows += 1;
+                tally.unanswered[reason as usize] += 1;
+            }
+            classified.verdicts[owed.row] = answered(answer, owed);
+        }
+    }
+    Ok(())
+}
+
+/// What stands between records: blank lines, which are kept, and rejected records, which go elsewhere or become rows.
 struct Gaps<'a> {
     chunk: &'a Chunk,
+    format: &'a RowFormat,
     /// Rejects that were written.
     rejects: usize,
 }
@@ -203,20 +237,30 @@ impl Gaps<'_> {
         destination: &mut Destination<'_>,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let data = &self.chunk.data;
+        let Self { chunk, format, .. } = *self;
+        let data = &chunk.data;
+        let between = |from: usize, to: usize, out: &mut Vec<u8>| {
+            if format.writes_gaps() {
+                out.extend_from_slice(&data[from..to]);
+            }
+        };
         while let Some(reject) = self.chunk.rejects.get(self.rejects)
             && (reject.start as usize) < to
         {
             let (start, next) = (reject.start as usize, reject.next as usize);
-            out.extend_from_slice(&data[from..start]);
-            if let Some(rejects) = destination.rejects.as_deref_mut() {
+            between(from, start, out);
+            if format.writes_unreadable() {
+                if format.writes(Labels::UNCLASSIFIED) {
+                    format.unreadable_row(chunk, reject, out);
+                }
+            } else if let Some(rejects) = destination.rejects.as_deref_mut() {
                 let zeros = if start == 0 { self.chunk.hole } else { 0 };
                 rejects.write(reject, zeros, &data[start..reject.end as usize])?;
             }
             self.rejects += 1;
             from = next;
         }
-        out.extend_from_slice(&data[from..to]);
+        between(from, to, out);
         Ok(())
     }
 }

@@ -237,11 +237,20 @@ impl Group {
 /// The text as a person reads it: white space of any kind is a space, and a byte that is no UTF-8 the letter that it is in
 /// Windows-1252. So a tab, a no-break space or a letter in another encoding does not hide a line from a rule.
 fn readable(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+    // Piece by piece without a branch, so that many bytes are looked at at once.
+    let is_plain =
+        |piece: &[u8]| piece.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\n'));
+    if text.chunks(32).all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let spaced = |letter: char| {
-        if letter != '\n' && (letter.is_whitespace() || letter == '\0') { ' ' } else { letter }
+    let spaced = |letter: char| match letter {
+        // The two letters beside ASCII's own that a pattern which ignores case takes for letters of ASCII.
+        'ſ' => 's',
+        '\u{212a}' => 'K',
+        '\n' => '\n',
+        '\0' => ' ',
+        space if space.is_whitespace() => ' ',
+        _ => letter,
     };
     let mut readable = String::with_capacity(text.len() + text.len() / 8);
     for piece in text.utf8_chunks() {

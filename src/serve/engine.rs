@@ -20,12 +20,13 @@ use crate::progress::Progress;
 use crate::session::{Format, Opened, Options, OutputFormat, Session};
 use crate::template::Template;
 use crate::verdict::Stage;
+use crate::verdicts::Verdicts;
 
 /// Bytes of a request that are worked on at a time. Smaller than on the command line, because several
 /// requests share the memory.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Templates a request remembers at the least.
-const TABLE_SIZE: usize = 50_000;
+pub const TABLE_SIZE: usize = 50_000;
 
 /// What a client may choose; also the query of a request.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -100,7 +101,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over `cascade`. `columns` says what columns are called unless a request says otherwise.
+    /// An engine over `cascade` that begins with these `verdicts`, if there are any. `columns` says what columns are called unless a request says otherwise.
     ///
     /// # Errors
     /// When the LLM cannot be asked as `llm` says.
@@ -110,11 +111,13 @@ impl Engine {
         columns: ColumnNames,
         llm: Option<&LlmConfig>,
         bounds: Bounds,
+        verdicts: Option<Verdicts>,
     ) -> Result<Self> {
         let labels = || cascade.label_specs(config);
         let llm = llm.map(|llm| Llm::standing(llm, labels())).transpose()?;
         let resources = Resources { threads: bounds.threads, table_size: TABLE_SIZE };
-        Ok(Self { columns, bounds, session: Session::new(cascade, llm, resources) })
+        let session = Session::new(cascade, llm, resources).knowing(verdicts);
+        Ok(Self { columns, bounds, session })
     }
 
     /// Loads the encoder, so that the first request does not wait for it and a broken one shows at once.
@@ -170,6 +173,7 @@ impl Engine {
             added: Added { explanation: query.explain, ..Added::default() },
             filter: LabelFilter::All,
             multiline: Multiline::Auto,
+            only_label: false,
             csv_safe: false,
             limits,
             decompressed_bytes: self.bounds.decompressed_bytes,

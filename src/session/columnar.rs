@@ -32,9 +32,7 @@ impl Session {
         };
         let wanted = Wanted::new(&options.columns, options.added, labels, &options.filter);
         let opened = columnar::open(input, Wanted { limits, end_of_stream, ..wanted })?;
-        let session =
-            Self { cascade: self.cascade.clone().explaining(options.added.explanation), ..self.clone() };
-        Ok(OpenedColumns { session, opened })
+        Ok(OpenedColumns { session: self.explaining(options.added.explanation), opened })
     }
 }
 
@@ -46,7 +44,7 @@ impl OpenedColumns {
     pub fn run(self, destination: &mut Destination<'_>, progress: &mut Progress) -> Result<Tally> {
         let Self { session, opened } = self;
         let columnar::Opened { source, mut sink } = opened;
-        let pipeline = Pipeline::new(&session.cascade, session.llm.as_deref(), session.resources);
+        let pipeline = Pipeline::new(session.stages(), session.resources);
         let tally = pipeline.run(source, destination, &mut *sink, progress)?;
         sink.finish(destination)?;
         Ok(tally)

@@ -7,7 +7,12 @@
 //!
 //! The command line makes the options from its flags and the server from a request's query. What they have in
 //! common, from the first byte to the last row, is here, once.
+//!
+//! Who holds rows in memory instead of an input has a [`Classifier`] over the same session. What is learned of a template by any
+//! of these is known to all of them.
 
+mod body;
+mod classifier;
 #[cfg(feature = "columnar")]
 mod columnar;
 mod format;
@@ -19,15 +24,16 @@ use crate::cascade::Cascade;
 use crate::history::{Observer, observe_labelled};
 use crate::input::csv::CsvLayout;
 use crate::input::decode::{Bytes, Decoded, decode};
-use crate::input::open::{ColumnNames, CsvInput, open_csv, open_lines};
-use crate::input::silence::Listening;
-use crate::input::{Chunk, ChunkReader, JsonLayout, Limits, LineLayout, Multiline};
+use crate::input::open::ColumnNames;
+use crate::input::{Chunk, Limits, Multiline};
 use crate::label::LabelFilter;
 use crate::llm::{Llm, Report};
-use crate::pipeline::{
-    Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally, header, new_columns, text_header,
-};
+pub use crate::pipeline::Row;
+use crate::pipeline::{Added, Destination, Pipeline, Resources, RowFormat, Shape, Stages, Tally};
 use crate::progress::Progress;
+use crate::verdicts::Verdicts;
+use body::Body;
+pub use classifier::Classifier;
 #[cfg(feature = "columnar")]
 pub use columnar::OpenedColumns;
 pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension, is_json_named};
@@ -49,6 +55,8 @@ pub struct Options {
     pub filter: LabelFilter,
     /// How lines of text become records.
     pub multiline: Multiline,
+    /// Write the label and what is added beside it, and nothing of the records.
+    pub only_label: bool,
     /// Make cells harmless that a spreadsheet would run.
     pub csv_safe: bool,
     /// How it is read.
@@ -62,6 +70,7 @@ pub struct Options {
 pub struct Session {
     cascade: Cascade,
     llm: Option<Arc<Llm>>,
+    verdicts: Arc<Verdicts>,
     resources: Resources,
 }
 
@@ -71,7 +80,29 @@ impl Session {
         if let Some(llm) = &llm {
             llm.remember(resources.table_size);
         }
-        Self { cascade, llm: llm.map(Arc::new), resources }
+        let verdicts = Arc::new(Verdicts::new(resources.table_size));
+        Self { cascade, llm: llm.map(Arc::new), verdicts, resources }
+    }
+
+    /// The same with these verdicts to begin with, if there are any: those of its cascade.
+    #[must_use]
+    pub fn knowing(self, verdicts: Option<Verdicts>) -> Self {
+        let verdicts = verdicts.map_or(self.verdicts, Arc::new);
+        Self { verdicts, ..self }
+    }
+
+    /// What the model has said so far, to anybody.
+    pub fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
+    }
+
+    /// The same, whose verdicts carry their reason or do not.
+    fn explaining(&self, explain: bool) -> Self {
+        Self { cascade: self.cascade.clone().explaining(explain), ..self.clone() }
+    }
+
+    fn stages(&self) -> Stages<'_> {
+        Stages { cascade: &self.cascade, verdicts: &self.verdicts, llm: self.llm.as_deref() }
     }
 
     /// The same with an LLM of its own, within the same budget: to stop it stops nobody else.
@@ -102,8 +133,7 @@ impl Session {
     /// When it cannot be read, is of a kind that is not understood, or lacks a column.
     pub fn open(&self, bytes: Bytes, options: &Options) -> Result<Opened> {
         let Records { body, compressed, transcoded } = Records::open(bytes, options)?;
-        let session =
-            Self { cascade: self.cascade.clone().explaining(options.added.explanation), ..self.clone() };
+        let session = self.explaining(options.added.explanation);
         let (added, filter) = (options.added, options.filter.clone());
         Ok(Opened { session, body, added, filter, compressed, transcoded })
     }
@@ -201,7 +231,7 @@ impl Opened {
                 let first = self.body.reader.next_chunk()?;
                 Ok(first.is_some_and(|chunk| chunk.records.first().is_some_and(|one| one.label.end > 0)))
             }
-            Shape::TextToCsv { .. } | Shape::TextToJson { .. } => Ok(false),
+            _ => Ok(false),
         }
     }
 
@@ -223,8 +253,9 @@ impl Opened {
         if destination.live {
             destination.output.flush()?;
         }
-        let mut format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
-        Pipeline::new(&session.cascade, session.llm.as_deref(), session.resources).run(
+        let format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
+        let mut format = format.with_unreadable(body.unreadable);
+        Pipeline::new(session.stages(), session.resources).run(
             body.reader,
             destination,
             &mut format,
@@ -243,88 +274,5 @@ impl Stopper {
         if let Some(llm) = &self.0 {
             llm.withdraw();
         }
-    }
-}
-
-/// The records, and how they are written.
-struct Body {
-    reader: ChunkReader<Bytes>,
-    /// What the output begins with.
-    head: Vec<u8>,
-    shape: Shape,
-    /// Whether the delimiter was told by the header.
-    sniffed: bool,
-    /// The columns of a CSV.
-    csv: Option<(Vec<String>, CsvLayout)>,
-    /// Lines before the header that are none.
-    passed: Vec<String>,
-    /// Of a text whose first line is a JSON object: whether it has the message's field.
-    json: Option<bool>,
-}
-
-impl Body {
-    fn delimiter(&self) -> Option<u8> {
-        self.csv.as_ref().map(|(_, layout)| layout.delimiter)
-    }
-
-    fn sniffed_delimiter(&self) -> Option<u8> {
-        self.delimiter().filter(|_| self.sniffed)
-    }
-
-    fn open(bytes: Bytes, options: &Options) -> Result<Self> {
-        match options.format {
-            Format::Csv => Self::csv(bytes, options),
-            Format::Ndjson => Self::ndjson(bytes, options),
-            Format::Text => Self::text(bytes, options),
-        }
-    }
-
-    fn csv(bytes: Bytes, options: &Options) -> Result<Self> {
-        let Options { columns, csv_safe: safe, .. } = options;
-        let input = open_csv(bytes, options.delimiter, columns, options.limits)?;
-        let delimiter = input.layout.delimiter;
-        let new = new_columns(&input, &columns.label, options.added)?;
-        let overwrite = input.layout.label.is_some();
-        let shape = Shape::Csv { delimiter, newline: input.newline, overwrite, safe: *safe };
-        let head = if columns.no_header { input.header.clone() } else { header(&input, &new, *safe) };
-        let CsvInput { reader, sniffed, passed, names, layout, .. } = input;
-        Ok(Self { reader, head, shape, sniffed, csv: Some((names, layout)), passed, json: None })
-    }
-
-    fn ndjson(bytes: Bytes, options: &Options) -> Result<Self> {
-        let columns = options.columns.clone();
-        let shape = Shape::Json { label: columns.label.clone() };
-        let layout = JsonLayout {
-            message: columns.message,
-            source: columns.source,
-            label: columns.label,
-            severity: columns.severity,
-            time: columns.time,
-            overwrite: columns.overwrite,
-            added: options.added.names(),
-        };
-        let input = open_lines(bytes, LineLayout::Json(layout), &options.columns.message, options.limits)?;
-        let (reader, head) = (input.reader, input.mark);
-        Ok(Self { reader, head, shape, sniffed: false, csv: None, passed: Vec::new(), json: None })
-    }
-
-    fn text(bytes: Bytes, options: &Options) -> Result<Self> {
-        let joins = options.multiline != Multiline::Off;
-        // A live record of several lines ends when the next one begins, or when nothing comes for a while.
-        let bytes: Bytes = if options.limits.live && joins { Box::new(Listening::new(bytes)) } else { bytes };
-        let layout = LineLayout::Text(options.multiline.clone());
-        let input = open_lines(bytes, layout, &options.columns.message, options.limits)?;
-        let ColumnNames { message, label, .. } = options.columns.clone();
-        let safe = options.csv_safe;
-        let (head, shape) = match options.text_output {
-            OutputFormat::Csv => {
-                let mut names = vec![message.as_str(), label.as_str()];
-                names.extend(options.added.names());
-                (text_header(&names, safe), Shape::TextToCsv { safe })
-            }
-            OutputFormat::Ndjson => (Vec::new(), Shape::TextToJson { message, label }),
-        };
-        let (reader, json) = (input.reader, input.json);
-        Ok(Self { reader, head, shape, sniffed: false, csv: None, passed: Vec::new(), json })
     }
 }

@@ -9,6 +9,8 @@
 #[cfg(feature = "columnar")]
 mod arrow;
 mod awkward;
+mod callers;
+mod classifier;
 mod contract;
 mod exports;
 mod faults;
@@ -27,3 +29,4 @@ mod reports;
 #[cfg(unix)]
 mod signals;
 mod variables;
+mod verdicts;

@@ -252,6 +252,7 @@ fn columns_are_named_by_path_and_have_a_type_that_fits() {
         (&["--follow"][..], "--follow"),
         (&["--csv-safe"], "--csv-safe is for CSV"),
         (&["--no-header"], "--no-header is for CSV"),
+        (&["--only-label"], "--only-label is for CSV"),
         (&["--no-end-of-stream"], "Arrow streams"),
     ] {
         folder

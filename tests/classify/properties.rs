@@ -8,8 +8,9 @@ use logclass::input::open::{ColumnNames, open_csv};
 use logclass::input::{BadRows, Limits};
 use logclass::label::LabelFilter;
 use logclass::output::{Output, Rejects};
-use logclass::pipeline::{Added, Destination, Pipeline, Resources, RowFormat, Shape, Tally};
+use logclass::pipeline::{Added, Destination, Pipeline, Resources, RowFormat, Shape, Stages, Tally};
 use logclass::progress::Progress;
+use logclass::verdicts::Verdicts;
 use proptest::prelude::*;
 use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -75,7 +76,9 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
     let added = Added { explanation: true, ..Added::default() };
     let mut format = RowFormat::new(CASCADE.labels(), shape, added, &LabelFilter::All);
     let resources = Resources { threads, table_size: 2 };
-    let tally = Pipeline::new(&CASCADE, None, resources)
+    let verdicts = Verdicts::new(2);
+    let stages = Stages { cascade: &CASCADE, verdicts: &verdicts, llm: None };
+    let tally = Pipeline::new(stages, resources)
         .run(input.reader, &mut destination, &mut format, &mut Progress::new(None, true))
         .ok()?;
     rejects.finish().unwrap();

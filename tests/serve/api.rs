@@ -1,6 +1,6 @@
 //! Classification over HTTP, beside the command line's.
 
-use crate::harness::{Server, by_command_line, rows, sample, sample_rows};
+use crate::harness::{Server, by_command_line, command, rows, sample, sample_rows};
 use std::io::{Read, Write};
 
 #[test]
@@ -211,4 +211,31 @@ fn a_client_that_reads_nothing_until_it_has_sent_everything_is_served() {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     assert!(answer.len() > file.len() && answer.ends_with(b"0\r\n\r\n"));
+}
+
+#[test]
+fn a_server_that_begins_with_verdicts_answers_as_one_that_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, file) = (folder.path().join("sample.csv"), folder.path().join("sample.verdicts"));
+    std::fs::write(&log, sample()).unwrap();
+    let learn = |output: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_logclass"));
+        let status = command.args(["learn", "--quiet"]).arg(&log).arg("-o").arg(output).status().unwrap();
+        assert!(status.success());
+    };
+    learn(&file);
+    let server = Server::start(&["--verdicts", file.to_str().unwrap()]);
+    let explained = server.post_csv("/classify?explain=true", &sample()).body;
+    assert_eq!(explained, by_command_line(&sample(), &["--explain"]));
+    // Refused before it serves anything, with the command line's words and status.
+    let start = |flags: &[&str]| {
+        let ran =
+            command(&["--port", "0", "--verdicts", file.to_str().unwrap()]).args(flags).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    let (status, said) = start(&["--min-confidence", "0.99"]);
+    assert!(status == Some(2) && said.contains("min_confidence") && said.lines().count() == 1, "{said}");
+    std::fs::write(&file, b"logclass verdicts 1\n").unwrap();
+    let (status, said) = start(&[]);
+    assert!(status == Some(1) && said.contains("damaged"), "{said}");
 }

@@ -16,7 +16,7 @@ use super::item::{Carried, Item};
 use super::plan::Plan;
 use crate::cascade::Cascade;
 use crate::input::Chunk;
-use crate::pipeline::{Added, Destination, RowSink, Value};
+use crate::pipeline::{Added, Destination, RowSink, Tally, Value};
 use crate::verdict::Verdict;
 
 /// Writes batches.
@@ -175,7 +175,8 @@ impl RowSink for ArrowSink {
         verdicts: &[Verdict],
         cascade: &Cascade,
         destination: &mut Destination<'_>,
-    ) -> Result<u64> {
+        tally: &mut Tally,
+    ) -> Result<()> {
         let item = chunk.companion.take().and_then(|companion| companion.downcast::<Item>().ok());
         match item.map(|item| *item) {
             Some(Item::Begin) => self.begin(destination)?,
@@ -183,10 +184,9 @@ impl RowSink for ArrowSink {
             Some(Item::Batch(batch)) => self.batch = Some(batch),
             None => {}
         }
-        let mut filtered = 0;
         for (record, verdict) in chunk.records.iter().zip(verdicts) {
             let passes = self.writes.as_ref().is_none_or(|writes| writes[usize::from(verdict.label)]);
-            filtered += u64::from(!passes);
+            tally.filtered += u64::from(!passes);
             self.columns.labels.push(i32::from(verdict.label));
             self.columns.passes.push(passes);
             for (column, value) in
@@ -199,7 +199,7 @@ impl RowSink for ArrowSink {
         if rows == Some(self.columns.labels.len()) {
             self.complete(destination)?;
         }
-        Ok(filtered)
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ use super::{copy, schema};
 use crate::cascade::Cascade;
 use crate::input::Chunk;
 use crate::output::Output;
-use crate::pipeline::{Added, Destination, RowSink, Value};
+use crate::pipeline::{Added, Destination, RowSink, Tally, Value};
 use crate::verdict::Verdict;
 
 /// Where a column of the output comes from.
@@ -214,15 +214,16 @@ impl RowSink for ParquetSink {
         verdicts: &[Verdict],
         cascade: &Cascade,
         destination: &mut Destination<'_>,
-    ) -> Result<u64> {
+        tally: &mut Tally,
+    ) -> Result<()> {
         self.reaching(destination, |sink| {
-            let filtered = sink.add(chunk, verdicts, cascade)?;
+            tally.filtered += sink.add(chunk, verdicts, cascade)?;
             let expected = sink.metadata.row_groups().get(sink.group).map(|group| group.num_rows());
             if expected == i64::try_from(sink.rows).ok() {
                 sink.complete()?;
                 sink.begin(sink.group + 1);
             }
-            Ok(filtered)
+            Ok(())
         })
     }
 }

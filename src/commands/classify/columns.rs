@@ -53,6 +53,9 @@ pub fn open(
     if arguments.csv_safe {
         return refused("--csv-safe", "CSV");
     }
+    if arguments.only_label {
+        return refused("--only-label", "CSV, NDJSON and text");
+    }
     if arguments.output_format.is_some() {
         return refused("--output-format", "text");
     }

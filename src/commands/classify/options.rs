@@ -39,9 +39,14 @@ pub fn options(
             explanation: arguments.explain,
         },
         filter: filter(arguments),
+        only_label: arguments.only_label,
         csv_safe: arguments.csv_safe,
         limits: Limits {
-            bad_rows: if arguments.on_bad_row == OnBadRow::Skip { BadRows::Skip } else { BadRows::Fail },
+            bad_rows: match arguments.on_bad_row {
+                OnBadRow::Fail => BadRows::Fail,
+                OnBadRow::Skip => BadRows::Skip,
+                OnBadRow::Unclassified => BadRows::Unclassified,
+            },
             live: arguments.follow,
             ..read.limits
         },

@@ -19,6 +19,7 @@ pub fn summarise(tally: &Tally, cascade: &Cascade, llm: Option<llm::Report>) -> 
         rows: tally.rows,
         filtered: tally.filtered,
         rejects: tally.rejects,
+        unreadable: tally.unreadable,
         templates: tally.templates,
         stages: stages.collect(),
         labels: labels.collect(),

@@ -96,6 +96,7 @@ pub fn check(arguments: &Classify, config: &Config, tasks: &[Task]) -> Result<()
     let watch = &arguments.watch;
     let files = Files::default()
         .stages(&arguments.stages)
+        .reads(arguments.verdicts.as_deref(), "file of verdicts")
         .llm_cache(config, &arguments.llm)
         .writes(arguments.rejects.as_deref())
         .writes(arguments.summary.as_deref())
