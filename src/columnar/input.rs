@@ -49,7 +49,7 @@ impl Input {
             }
             (Kind::Parquet, _) => {
                 let mut file = tempfile::tempfile().context("cannot make a temporary file")?;
-                let mut held = [0; 1 << 16];
+                let mut held = vec![0; 1 << 16];
                 loop {
                     let read = match bytes.read(&mut held) {
                         Ok(0) => break,

@@ -30,7 +30,7 @@ pub use wanted::{ColumnSink, Limits, Opened, Wanted};
 ///
 /// # Errors
 /// When it cannot be read, is something else, is damaged, or lacks a column.
-pub fn open(input: Input, wanted: Wanted) -> Result<Opened> {
+pub fn open(input: Input, wanted: &Wanted) -> Result<Opened> {
     match input {
         Input::Arrow(bytes) => arrow::open(bytes, wanted),
         Input::Parquet(file) => parquet::open(file, wanted),

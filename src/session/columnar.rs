@@ -31,7 +31,7 @@ impl Session {
             record_bytes: options.limits.record_bytes,
         };
         let wanted = Wanted::new(&options.columns, options.added, labels, &options.filter);
-        let opened = columnar::open(input, Wanted { limits, end_of_stream, ..wanted })?;
+        let opened = columnar::open(input, &Wanted { limits, end_of_stream, ..wanted })?;
         Ok(OpenedColumns { session: self.explaining(options.added.explanation), opened })
     }
 }

@@ -1,6 +1,6 @@
 //! Parquet in, Parquet out: every other column is the same, byte by byte.
 
-use ::parquet::basic::Compression;
+use ::parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use ::parquet::column::writer::ColumnWriter;
 use ::parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 use ::parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
@@ -158,8 +158,8 @@ fn a_file_comes_back_with_every_column_as_it_was_whatever_its_compression() {
     for compression in [
         Compression::UNCOMPRESSED,
         Compression::SNAPPY,
-        Compression::GZIP(Default::default()),
-        Compression::ZSTD(Default::default()),
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
         Compression::LZ4_RAW,
     ] {
         let input = file(compression, 3);
@@ -217,7 +217,7 @@ fn explanations_are_columns_and_a_label_is_overwritten_in_its_place() {
 #[test]
 fn rows_are_filtered_by_label_with_lists_and_nulls_in_their_places() {
     let folder = Folder::new();
-    let input = file(Compression::ZSTD(Default::default()), 2);
+    let input = file(Compression::ZSTD(ZstdLevel::default()), 2);
     classify(&folder, &input, &["--only", "User Action"]).ended(0);
     let (all, _) = rows(&input, 10);
     let (kept, labels) = rows(&folder.read("out.parquet"), 10);

@@ -21,11 +21,11 @@ use plan::Plan;
 pub use plan::{added_field, label_field};
 
 /// Reads the schema of the first stream and finds its columns.
-pub fn open(bytes: Bytes, wanted: Wanted) -> Result<Opened> {
+pub fn open(bytes: Bytes, wanted: &Wanted) -> Result<Opened> {
     let (mut messages, is_file) = messages::Messages::open(bytes)?;
     let schema = read::first_schema(&mut messages)?;
-    let plan = Arc::new(Plan::new(schema, &wanted)?);
-    let sink = write::ArrowSink::new(Arc::clone(&plan), &wanted, is_file);
+    let plan = Arc::new(Plan::new(schema, wanted)?);
+    let sink = write::ArrowSink::new(Arc::clone(&plan), wanted, is_file);
     let source = read::ArrowSource::new(messages, plan, wanted.limits, Flow::new());
     Ok(Opened { source: Box::new(source), sink: Box::new(sink) })
 }

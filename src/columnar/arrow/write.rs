@@ -5,7 +5,8 @@ use arrow_array::builder::{Float32Builder, StringBuilder};
 use arrow_array::{ArrayRef, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{
-    DictionaryHandling, DictionaryTracker, FileWriter, IpcDataGenerator, IpcWriteOptions, write_message,
+    DictionaryHandling, DictionaryTracker, FileWriter, IpcDataGenerator, IpcWriteContext, IpcWriteOptions,
+    write_message,
 };
 use arrow_schema::{ArrowError, DataType};
 use std::collections::HashMap;
@@ -124,7 +125,7 @@ impl ArrowSink {
                     .with_dictionary_handling(handling)
                     .try_with_compression(compression)?;
                 let generator = IpcDataGenerator::default();
-                let context = &mut Default::default();
+                let context = &mut IpcWriteContext::default();
                 let (dictionaries, message) = generator
                     .encode(&batch, &mut parts.tracker, &options, context)
                     .context("cannot be written")?;

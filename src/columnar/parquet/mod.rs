@@ -28,13 +28,13 @@ use plan::Plan;
 use sound::sound;
 
 /// Reads the footer and finds the columns.
-pub fn open(mut file: File, wanted: Wanted) -> Result<Opened> {
+pub fn open(mut file: File, wanted: &Wanted) -> Result<Opened> {
     check_ends(&mut file)?;
     let file = PositionalFile::new(file)?;
     let metadata = Arc::new(metadata(&file)?);
-    let plan = Arc::new(Plan::new(&metadata, &wanted)?);
+    let plan = Plan::new(&metadata, wanted)?;
     let source = read::ParquetSource::new(file.clone(), Arc::clone(&metadata), &plan, wanted.limits);
-    let sink = write::ParquetSink::new(file, metadata, plan, wanted)?;
+    let sink = write::ParquetSink::new(file, metadata, &plan, wanted)?;
     Ok(Opened { source: Box::new(source), sink: Box::new(sink) })
 }
 

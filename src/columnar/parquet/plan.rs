@@ -1,6 +1,6 @@
 //! The columns of a file: which are looked at, and what is written.
 
-use ::parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type as Physical};
+use ::parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type as Physical, ZstdLevel};
 use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::schema::types::{ColumnDescriptor, SchemaDescriptor, Type};
 use anyhow::Result;
@@ -62,7 +62,7 @@ impl Plan {
         let like = metadata.row_groups().first().map(|group| group.column(message.index).compression());
         let compression = match like {
             Some(Compression::BROTLI(_) | Compression::LZO | Compression::LZ4) | None => {
-                Compression::ZSTD(Default::default())
+                Compression::ZSTD(ZstdLevel::default())
             }
             Some(like) => like,
         };

@@ -2,7 +2,7 @@
 
 use ::parquet::data_type::ByteArray;
 use ::parquet::errors::{ParquetError, Result as ParquetResult};
-use ::parquet::file::metadata::ParquetMetaData;
+use ::parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use ::parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::SchemaDescriptor;
@@ -57,8 +57,8 @@ impl ParquetSink {
     pub fn new(
         file: PositionalFile,
         metadata: Arc<ParquetMetaData>,
-        plan: Arc<Plan>,
-        wanted: Wanted,
+        plan: &Plan,
+        wanted: &Wanted,
     ) -> Result<Self> {
         let (label, existing, added) = (&wanted.columns.label, plan.label, wanted.added.names());
         let told = metadata.file_metadata();
@@ -86,8 +86,8 @@ impl ParquetSink {
             origins: origins(told.schema_descr(), existing, added.len()),
             decoded: plan.leaves().map(|leaf| leaf.index).collect(),
             added: wanted.added,
-            writes: wanted.writes,
-            labels: wanted.labels.into_iter().map(|name| ByteArray::from(name.into_bytes())).collect(),
+            writes: wanted.writes.clone(),
+            labels: wanted.labels.iter().map(|name| ByteArray::from(name.as_str())).collect(),
             file,
             metadata,
             properties,
@@ -218,7 +218,7 @@ impl RowSink for ParquetSink {
     ) -> Result<()> {
         self.reaching(destination, |sink| {
             tally.filtered += sink.add(chunk, verdicts, cascade)?;
-            let expected = sink.metadata.row_groups().get(sink.group).map(|group| group.num_rows());
+            let expected = sink.metadata.row_groups().get(sink.group).map(RowGroupMetaData::num_rows);
             if expected == i64::try_from(sink.rows).ok() {
                 sink.complete()?;
                 sink.begin(sink.group + 1);
