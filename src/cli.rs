@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use crate::encoder::Backend;
 use crate::llm::OnError;
-pub use classify::{Addition, Classify, OnBadRow};
+pub use classify::{Addition, Classify, InputFormat, OnBadRow};
 pub use history::{Diff, History, HistoryCommand, Report, ReportFormat, Sides, Watch};
 pub use learn::{Embed, EmbedFormat, Eval, EvalStage, Model, ModelCommand, Suggest, Train};
 pub use parse::{Refusal, parse};
@@ -56,7 +56,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Label every record of a CSV, NDJSON or text file
+    /// Label every record of a CSV, NDJSON, text, Arrow or Parquet file
     Classify(Box<Classify>),
     /// Show what differs between two logs, labelled files or histories, beyond chance
     Diff(Box<Diff>),
@@ -141,17 +141,18 @@ pub struct LlmFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Columns")]
 pub struct Columns {
-    /// Column with the source, by name or number; in NDJSON, a path such as host.name [default: source]
+    /// Column with the source, by name or number; in NDJSON, Arrow and Parquet, a path such as host.name
+    /// [default: source]
     #[arg(long, value_name = "NAME")]
     pub source_column: Option<String>,
     /// The input has no source column
     #[arg(long, conflicts_with = "source_column")]
     pub no_source: bool,
-    /// Column with the message, by name or number; in NDJSON, a path such as log.message
+    /// Column with the message, by name or number; in NDJSON, Arrow and Parquet, a path such as log.message
     /// [default: log_message]
     #[arg(long, value_name = "NAME")]
     pub message_column: Option<String>,
-    /// Column with the severity, by name or number; in NDJSON, a path. It overrides what the message states
+    /// Column with the severity, by name or number, or a path. It overrides what the message states
     #[arg(long, value_name = "NAME")]
     pub severity_column: Option<String>,
     /// Delimiter, one byte or `tab` [default: tab for .tsv, else comma unless the header shows ; | or tab]

@@ -28,6 +28,8 @@
 
 pub mod cascade;
 pub mod cli;
+#[cfg(feature = "columnar")]
+pub mod columnar;
 pub mod commands;
 pub mod config;
 pub mod console;
@@ -57,5 +59,6 @@ mod signals;
 pub mod summary;
 pub mod template;
 pub mod train;
+mod unwinding;
 pub mod verdict;
 pub mod verdicts;

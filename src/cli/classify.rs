@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 use super::{LlmFlags, Reading, Running, Stages, Watch, probability};
-use crate::session::{Format, OutputFormat};
+use crate::session::OutputFormat;
 
 /// `classify`.
 #[derive(Debug, Args)]
@@ -20,16 +20,18 @@ Examples:
   logclass classify server.log | grep 'Critical Error'
   logclass classify server.log --except 'System Notification' --except 'HTTP Status' > worth-reading.csv
   logclass classify server.log --history nightly.history --fail-on 'new:Critical Error' -o labelled.csv
+  logclass classify export.parquet --message-column body.text -o labelled.parquet
   logclass classify server.log --multiline off --add severity,template -o labelled.ndjson
 
 gzip, Zstandard and UTF-16 with a byte order mark are recognised by the first bytes of the input.
 File names: .tsv is CSV with tabs, .ndjson, .jsonl and .json are NDJSON, .log is text; .gz or .zst may
-follow.
+follow. Arrow (.arrow, .arrows, .feather) and Parquet (.parquet) are also recognised by their first bytes,
+and come back as what they are.
 
 Exit status: 0 done; 1 failed; 2 usage error; 3 finished, but rows were rejected or not answered by the LLM;
 4 finished, and a condition of --fail-on is met (comes before 3); 130, 143 interrupted.")]
 pub struct Classify {
-    /// CSV with the columns source and log_message, NDJSON or text; - is standard input
+    /// CSV with the columns source and log_message, NDJSON, text, Arrow or Parquet; - is standard input
     pub inputs: Vec<PathBuf>,
     /// File to write, which appears complete or not at all; - is standard output. For several inputs: a
     /// folder
@@ -37,10 +39,15 @@ pub struct Classify {
     pub output: Option<PathBuf>,
     /// Format of the input [default: by its file name, else csv]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
-    pub format: Option<Format>,
+    pub format: Option<InputFormat>,
     /// Output format for text input [default: by the output's file name, else csv]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
     pub output_format: Option<OutputFormat>,
+    /// Write Arrow streams without the mark of their end, for a reader that takes it for the next one
+    /// (ClickHouse's ArrowStream)
+    #[cfg(feature = "columnar")]
+    #[arg(long, help_heading = "Input and output")]
+    pub no_end_of_stream: bool,
     /// Write each record as it arrives, for an input that does not end
     #[arg(long, help_heading = "Input and output")]
     pub follow: bool,
@@ -108,6 +115,23 @@ pub struct Classify {
     /// How it runs.
     #[command(flatten)]
     pub running: Running,
+}
+
+/// What `--format` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputFormat {
+    /// Fields between delimiters
+    Csv,
+    /// A JSON object a line
+    Ndjson,
+    /// A message a line
+    Text,
+    /// Arrow's IPC format: a file, or streams one behind the other
+    #[cfg(feature = "columnar")]
+    Arrow,
+    /// Parquet
+    #[cfg(feature = "columnar")]
+    Parquet,
 }
 
 /// What `--add` adds.

@@ -28,7 +28,7 @@ pub struct Watch {
     /// File to write a report of the run to: one page of HTML, or Markdown if its name ends in .md
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Column with the time, by name or number; in NDJSON, a path. Without it, or where it says nothing, the time
+    /// Column with the time, by name or number, or a path. Without it, or where it says nothing, the time
     /// is the message's own, or else the run's
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     pub time_column: Option<String>,

@@ -1,5 +1,7 @@
 //! `logclass classify`: records in, the same records with their labels out.
 
+#[cfg(feature = "columnar")]
+mod columns;
 mod metrics;
 mod options;
 mod outcome;
@@ -147,6 +149,22 @@ impl Run<'_> {
             observer.from_input(&name);
         }
         let (bytes, length) = source.open()?;
+        #[cfg(feature = "columnar")]
+        let bytes = match columns::kind_of(arguments, &task.input, bytes).with_context(|| name.clone())? {
+            (None, bytes) => {
+                columns::check_rows(arguments, &task.input, output)?;
+                bytes
+            }
+            (Some(kind), bytes) => {
+                let input = columns::open(arguments, kind, &task.input, output, bytes)?;
+                let open = self.session.for_request();
+                let opened = open.open_columns(input, &options, !arguments.no_end_of_stream);
+                let opened = opened.with_context(|| name.clone())?;
+                return self.run(task, rejects, observer, None, |destination, progress| {
+                    opened.run(destination, progress)
+                });
+            }
+        };
         // Each input has its own questions: one that fails does not take the others with it.
         let opened = self.session.for_request().open(bytes, &options).with_context(|| name.clone())?;
         if arguments.format.is_none() {
@@ -155,13 +173,28 @@ impl Run<'_> {
         if !arguments.running.quiet {
             tell_notes(&name, &opened, arguments.format.is_none());
         }
+        let length = length.filter(|_| !opened.compressed);
+        self.run(task, rejects, observer, length, |destination, progress| opened.run(destination, progress))
+    }
+
+    /// Classifies an opened input of this many bytes, where that is known.
+    fn run(
+        &self,
+        task: &Task,
+        rejects: Option<&mut Rejects>,
+        observer: Option<&mut Observer>,
+        length: Option<u64>,
+        run: impl FnOnce(&mut Destination<'_>, &mut Progress) -> Result<Tally>,
+    ) -> Result<(Tally, Output)> {
+        let arguments = self.arguments;
+        let output = task.output.as_deref();
         let output = if arguments.dry_run { Output::Nothing } else { Output::create(output)? };
         let mut destination = Destination { output, rejects, observer, live: arguments.follow };
-        let length = length.filter(|_| !opened.compressed);
         let mut progress = Progress::new(length, arguments.running.quiet);
-        let tally = opened.run(&mut destination, &mut progress).with_context(|| name);
+        let tally = run(&mut destination, &mut progress);
         progress.clear();
-        Ok((tally?, destination.output))
+        let tally = tally.with_context(|| Source::new(Some(&task.input)).name())?;
+        Ok((tally, destination.output))
     }
 }
 

@@ -9,15 +9,14 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTab
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::collection::{Collection, Run};
 use super::entry::{Entry, Id, rarest_first};
 use super::error::HistoryError;
 use super::tables::{ENTRIES, FORMAT, META, RUNS, changing, digest_of};
+use crate::unwinding::quietly;
 
 /// What redb begins its files with.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -299,20 +298,12 @@ impl Store {
 
     /// Turns what the library asserts, and whatever else it says, into an error of ours.
     fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        /// One at a time may silence panics: the hook is the process's.
-        static QUIET: Mutex<()> = Mutex::new(());
-        let quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
-        let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(|_| {}));
-        let worked = catch_unwind(AssertUnwindSafe(work));
-        std::panic::set_hook(hook);
-        drop(quiet);
-        match worked {
-            Ok(Err(error)) if crate::error::find::<HistoryError>(&error).is_none() => {
+        match quietly(work) {
+            Some(Err(error)) if crate::error::find::<HistoryError>(&error).is_none() => {
                 Err(self.storage_failure(&error))
             }
-            Ok(worked) => worked,
-            Err(_) => Err(self.damaged("its structure makes no sense")),
+            Some(worked) => worked,
+            None => Err(self.damaged("its structure makes no sense")),
         }
     }
 

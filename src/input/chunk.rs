@@ -70,6 +70,24 @@ pub struct Reject {
     pub reason: RecordError,
 }
 
+/// Something of the source's own that travels with a chunk to its writer.
+pub type Companion = Box<dyn std::any::Any + Send + Sync>;
+
+/// Where chunks come from.
+pub trait ChunkSource: Send {
+    /// The next chunk; nothing at the end.
+    ///
+    /// # Errors
+    /// When reading fails, or a record cannot be taken.
+    fn next_chunk(&mut self) -> anyhow::Result<Option<Chunk>>;
+}
+
+impl<S: ChunkSource + ?Sized> ChunkSource for Box<S> {
+    fn next_chunk(&mut self) -> anyhow::Result<Option<Chunk>> {
+        (**self).next_chunk()
+    }
+}
+
 /// A run of whole records.
 #[derive(Debug, Default)]
 pub struct Chunk {
@@ -88,6 +106,8 @@ pub struct Chunk {
     pub hole: u64,
     /// What ends a line where lines are counted.
     pub line_ends: LineEnds,
+    /// What goes with the records to whoever writes them, where that is more than their bytes.
+    pub companion: Option<Companion>,
 }
 
 impl Chunk {
@@ -107,8 +127,13 @@ impl Chunk {
         if record.severity.end > 0 { of_field().or(envelope.severity) } else { envelope.severity }
     }
 
-    /// Line of the file, from 1, on which the byte at `position` of the chunk stands.
+    /// Line of the file, from 1, on which the byte at `position` of the chunk stands; where there are no lines, the
+    /// number of the record that begins there.
     pub fn line_of(&self, position: usize) -> u64 {
+        if self.line_ends == LineEnds::Records {
+            let before = self.records.partition_point(|record| (record.start as usize) < position);
+            return self.first_line + before as u64;
+        }
         self.first_line + self.line_ends.count(&self.data[..position])
     }
 }

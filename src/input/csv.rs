@@ -42,6 +42,8 @@ pub enum LineEnds {
     Feeds,
     /// Also a `\r` that stands alone, since that is what ends the header.
     Returns,
+    /// Nothing: there are records without lines, and each counts as one.
+    Records,
 }
 
 impl LineEnds {
@@ -54,7 +56,7 @@ impl LineEnds {
     pub fn count(self, data: &[u8]) -> u64 {
         let feeds = memchr::memchr_iter(b'\n', data).count();
         let returns = match self {
-            Self::Feeds => 0,
+            Self::Feeds | Self::Records => 0,
             Self::Returns => {
                 memchr::memchr_iter(b'\r', data).filter(|&at| data.get(at + 1) != Some(&b'\n')).count()
             }

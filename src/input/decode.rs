@@ -28,17 +28,7 @@ pub struct Decoded {
 /// # Errors
 /// When the beginning cannot be read, or is of a kind that is not understood.
 pub fn decode(bytes: Bytes, most: u64) -> Result<Decoded> {
-    let (start, bytes) = peek(bytes)?;
-    let (compressed, bytes): (bool, Bytes) = match start[..] {
-        [0x1f, 0x8b, ..] => (true, Box::new(Gzip::new(Packed::new(bytes)))),
-        // A Zstandard file may begin with frames to skip.
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            (true, Box::new(ZstdFrames::new(Packed::new(bytes))))
-        }
-        _ => (false, bytes),
-    };
-    let (start, bytes) =
-        if compressed { peek(Box::new(Capped { bytes, left: most, most }))? } else { (start, bytes) };
+    let (start, compressed, bytes) = unpack(bytes, most)?;
     let transcoded = match start[..] {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Err(InputError::Utf32.into()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
@@ -50,6 +40,26 @@ pub fn decode(bytes: Bytes, most: u64) -> Result<Decoded> {
     let bytes: Bytes =
         if transcoded { Box::new(DecodeReaderBytesBuilder::new().build(bytes)) } else { bytes };
     Ok(Decoded { bytes, compressed, transcoded })
+}
+
+/// Undoes compression, of which no more than `most` bytes may come: the beginning of what was inside, whether it was
+/// compressed, and all of it.
+///
+/// # Errors
+/// When the beginning cannot be read.
+pub fn unpack(bytes: Bytes, most: u64) -> Result<(Vec<u8>, bool, Bytes)> {
+    let (start, bytes) = peek(bytes)?;
+    let (compressed, bytes): (bool, Bytes) = match start[..] {
+        [0x1f, 0x8b, ..] => (true, Box::new(Gzip::new(Packed::new(bytes)))),
+        // A Zstandard file may begin with frames to skip.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            (true, Box::new(ZstdFrames::new(Packed::new(bytes))))
+        }
+        _ => (false, bytes),
+    };
+    let (start, bytes) =
+        if compressed { peek(Box::new(Capped { bytes, left: most, most }))? } else { (start, bytes) };
+    Ok((start, compressed, bytes))
 }
 
 /// As much of the beginning as tells what it is, and a reader that still gives it. Of a live stream no more is

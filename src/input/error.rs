@@ -260,7 +260,8 @@ impl Column {
         }
     }
 
-    fn remedy(self) -> &'static str {
+    /// The same as errors name them.
+    pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::Source => "--source-column (or --no-source if there is none)",
             Self::Message => "--message-column",

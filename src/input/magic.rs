@@ -15,6 +15,11 @@ const fn signature(bytes: &'static [u8], what: &'static str, remedy: &'static st
 
 const UNPACK: &str = "unpack it, and give the files in it";
 const EXPORT: &str = "export it as CSV or NDJSON first";
+const COLUMNS: &str = if cfg!(feature = "columnar") {
+    "`logclass classify` reads it without --format; for anything else, export it as CSV or NDJSON first"
+} else {
+    EXPORT
+};
 const NO_LOG: &str = "expected CSV, NDJSON or text";
 const LZ4: &str = "decompress it in a pipe (lz4 -dc FILE | logclass classify)";
 const LZMA: &str = "decompress it in a pipe (xz -dc FILE | logclass classify)";
@@ -65,10 +70,10 @@ const SIGNATURES: &[Signature] = &[
     signature(b"\x30\0\0\0LfLe", "a Windows event log (.evt)", EXPORT),
     signature(b"LPKSHHRH", "a systemd journal", JOURNAL),
     signature(b"SQLite format 3\0", "an SQLite database", EXPORT),
-    signature(b"PAR1", "a Parquet file", EXPORT),
+    signature(b"PAR1", "a Parquet file", COLUMNS),
     signature(b"PARE", "an encrypted Parquet file", EXPORT),
-    signature(b"ARROW1\0\0", "an Arrow file", EXPORT),
-    signature(b"\xff\xff\xff\xff", "an Arrow stream or another binary file", EXPORT),
+    signature(b"ARROW1\0\0", "an Arrow file", COLUMNS),
+    signature(b"\xff\xff\xff\xff", "an Arrow stream or another binary file", COLUMNS),
     signature(b"Obj\x01", "an Avro file", EXPORT),
     signature(b"\x89HDF\r\n\x1a\n", "an HDF5 file", EXPORT),
     signature(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document (such as .xls)", EXPORT),

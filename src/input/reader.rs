@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
 use super::csv::Scan;
-use super::{Chunk, InputError, Layout, RecordError, RecordSpan, Reject};
+use super::{Chunk, ChunkSource, InputError, Layout, RecordError, RecordSpan, Reject};
 
 /// What becomes of a record that cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -294,6 +294,12 @@ impl<R: Read> ChunkReader<R> {
     /// Line and offset in the file of a position in the carry.
     fn place(&self, position: usize) -> (u64, u64) {
         (self.line + self.layout.line_ends().count(&self.carry[..position]), self.offset + position as u64)
+    }
+}
+
+impl<R: Read + Send> ChunkSource for ChunkReader<R> {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        Self::next_chunk(self)
     }
 }
 

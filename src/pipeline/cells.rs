@@ -5,9 +5,13 @@ use std::borrow::Cow;
 use crate::input::{FieldForm, FieldSpan, csv};
 
 /// A value that is added to a row.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
+    /// Words.
     Text(String),
+    /// A confidence.
     Number(f32),
+    /// What the record does not state.
     Nothing,
 }
 

@@ -25,18 +25,18 @@ mod step;
 mod write;
 
 use anyhow::{Result, anyhow};
-use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::history::Counting;
-use crate::input::{Chunk, ChunkReader};
+use crate::input::{Chunk, ChunkSource};
 use crate::progress::Progress;
+pub use cells::Value;
 use classified::Classified;
 pub use header::{header, new_columns, new_header};
 pub use row::{Added, EXPLAINED, RowFormat, Shape, Unreadable};
 pub use rows::Row;
 pub use step::{Stages, Work};
-pub use write::{Destination, Tally};
+pub use write::{Destination, RowSink, Tally};
 
 /// What a run may use.
 #[derive(Debug, Clone, Copy)]
@@ -63,15 +63,15 @@ impl<'a> Pipeline<'a> {
         Self { stages, resources }
     }
 
-    /// Classifies everything in `reader` into `output`.
+    /// Classifies everything in `reader` into `output`, to which `sink` writes the rows.
     ///
     /// # Errors
     /// When reading, encoding or writing fails. The output is then not complete, and is not made final.
-    pub fn run<R: Read + Send>(
+    pub fn run(
         &self,
-        mut reader: ChunkReader<R>,
+        mut reader: impl ChunkSource,
         output: &mut Destination<'_>,
-        format: &RowFormat,
+        sink: &mut dyn RowSink,
         progress: &mut Progress,
     ) -> Result<Tally> {
         let threads = self.resources.threads.max(1);
@@ -91,7 +91,7 @@ impl<'a> Pipeline<'a> {
             let writer = scope.spawn(|| {
                 let mut tally = Tally::new(self.stages.cascade.labels().len());
                 for classified in from_coordinator {
-                    write::write_chunk(classified, self.stages, format, output, &mut tally, progress)?;
+                    write::write_chunk(classified, self.stages, sink, output, &mut tally, progress)?;
                 }
                 Ok::<_, anyhow::Error>(tally)
             });

@@ -31,6 +31,34 @@ impl Added {
         names.extend(self.explanation.then_some(EXPLAINED).into_iter().flatten());
         names
     }
+
+    /// The values that are added to a row, in the order of [`Added::names`].
+    pub fn values(
+        self,
+        chunk: &Chunk,
+        record: &RecordSpan,
+        verdict: &Verdict,
+        cascade: &Cascade,
+    ) -> Vec<Value> {
+        let mut values = Vec::new();
+        if self.severity || self.template {
+            let message = chunk.field(record.message);
+            let envelope = open_front(&message);
+            if self.severity {
+                let severity = chunk.severity(record, &envelope);
+                values.push(severity.map_or(Value::Nothing, |found| Value::Text(found.as_str().to_owned())));
+            }
+            if self.template {
+                values.push(Value::Text(mask(&envelope.body)));
+            }
+        }
+        if self.explanation {
+            values.push(Value::Text(verdict.stage.name().to_owned()));
+            values.push(Value::Number(verdict.confidence));
+            values.push(Value::Text(cascade.explain(verdict)));
+        }
+        values
+    }
 }
 
 /// What the rows of a run look like.
@@ -143,7 +171,7 @@ impl RowFormat {
         let label = self.cells[usize::from(verdict.label)].as_slice();
         let line = &chunk.data[start..end];
         let terminator = &chunk.data[end..next];
-        let values = self.values(chunk, record, verdict, cascade);
+        let values = self.added.values(chunk, record, verdict, cascade);
         match &self.shape {
             Shape::Csv { delimiter, newline, overwrite, safe } => {
                 let replaced = overwrite.then_some((record.label, label));
@@ -273,34 +301,13 @@ impl RowFormat {
             Shape::TextToJson { message, .. } => (json(message).len() + b"{:\"".len(), b"\\u0000"),
         }
     }
-
-    /// The values that are added to a row, in the order of [`Added::names`].
-    fn values(&self, chunk: &Chunk, record: &RecordSpan, verdict: &Verdict, cascade: &Cascade) -> Vec<Value> {
-        let mut values = Vec::new();
-        if self.added.severity || self.added.template {
-            let message = chunk.field(record.message);
-            let envelope = open_front(&message);
-            if self.added.severity {
-                let severity = chunk.severity(record, &envelope);
-                values.push(severity.map_or(Value::Nothing, |found| Value::Text(found.as_str().to_owned())));
-            }
-            if self.added.template {
-                values.push(Value::Text(mask(&envelope.body)));
-            }
-        }
-        if self.added.explanation {
-            values.push(Value::Text(verdict.stage.name().to_owned()));
-            values.push(Value::Number(verdict.confidence));
-            values.push(Value::Text(cascade.explain(verdict)));
-        }
-        values
-    }
 }
 
 fn cell_of(shape: &Shape, name: &str) -> Vec<u8> {
     match shape {
-        Shape::Csv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
-        Shape::LabelsToCsv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
+        Shape::Csv { delimiter, safe, .. } | Shape::LabelsToCsv { delimiter, safe, .. } => {
+            cell(name.as_bytes(), *delimiter, *safe).into_owned()
+        }
         Shape::TextToCsv { safe } => cell(name.as_bytes(), b',', *safe).into_owned(),
         Shape::Json { .. } | Shape::LabelsToJson { .. } | Shape::TextToJson { .. } => json(name),
     }

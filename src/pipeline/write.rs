@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::classified::{Classified, Owed};
 use super::row::RowFormat;
 use super::step::Stages;
+use crate::cascade::Cascade;
 use crate::history::{Labelled, Observer};
 use crate::input::Chunk;
 use crate::label::Labels;
@@ -30,6 +31,22 @@ impl From<Output> for Destination<'_> {
     fn from(output: Output) -> Self {
         Self { output, rejects: None, observer: None, live: false }
     }
+}
+
+/// Who writes the rows of a run.
+pub trait RowSink: Send {
+    /// Writes the rows of a chunk, whose verdicts are final; counts those that are left out.
+    ///
+    /// # Errors
+    /// When the destination cannot be written.
+    fn write(
+        &mut self,
+        chunk: &mut Chunk,
+        verdicts: &[Verdict],
+        cascade: &Cascade,
+        destination: &mut Destination<'_>,
+        tally: &mut Tally,
+    ) -> Result<()>;
 }
 
 /// Counts of a run.
@@ -102,13 +119,13 @@ const PIECE: usize = 256 << 10;
 pub(super) fn write_chunk(
     mut classified: Classified,
     stages: Stages<'_>,
-    format: &RowFormat,
+    sink: &mut dyn RowSink,
     destination: &mut Destination<'_>,
     tally: &mut Tally,
     progress: &mut Progress,
 ) -> Result<()> {
     take_answers(&mut classified, stages.llm, tally)?;
-    let Classified { chunk, verdicts, groups, .. } = classified;
+    let Classified { mut chunk, verdicts, groups, .. } = classified;
     let cascade = stages.cascade;
     // Counted before it is written, so that who has read a row finds it in the counters.
     if let (Some(observer), Some(groups)) = (destination.observer.as_deref_mut(), &groups) {
@@ -117,45 +134,8 @@ pub(super) fn write_chunk(
             Labelled { name: cascade.labels().name(label), id: label.into(), confidence }
         });
     }
-    let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
-    let mut copied = 0;
-    let mut gaps = Gaps { chunk: &chunk, format, rejects: 0 };
-    let of_record = chunk.records.first().is_some_and(|record| record.start == 0);
-    if format.writes_gaps()
-        && chunk.hole > 0
-        && !of_record
-        && chunk.rejects.first().is_none_or(|reject| reject.start > 0)
-    {
-        destination.output.repeat(b"\0", chunk.hole)?;
-    }
-    for (record, verdict) in chunk.records.iter().zip(&verdicts) {
-        gaps.copy(copied, record.start as usize, destination, &mut piece)?;
-        let hole = if record.start == 0 { chunk.hole } else { 0 };
-        if !format.writes(verdict.label) {
-            tally.filtered += 1;
-        } else {
-            format.row(&chunk, record, verdict, cascade, &mut piece);
-            if hole > 0 && format.writes_gaps() {
-                let (place, zero) = format.hole(&piece);
-                destination.output.write(&piece[..place])?;
-                destination.output.repeat(zero, hole)?;
-                piece.drain(..place);
-            }
-        }
-        copied = record.next as usize;
-        tally.count(verdict);
-        if piece.len() >= PIECE {
-            destination.output.write(&piece)?;
-            piece.clear();
-        }
-    }
-    gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
-    destination.output.write(&piece)?;
-    if format.writes_unreadable() {
-        tally.unreadable(&chunk, format);
-    } else {
-        tally.rejects += chunk.rejects.len() as u64;
-    }
+    sink.write(&mut chunk, &verdicts, cascade, destination, tally)?;
+    verdicts.iter().for_each(|verdict| tally.count(verdict));
     if destination.live {
         destination.output.flush()?;
         if let Some(rejects) = destination.rejects.as_deref_mut() {
@@ -164,6 +144,58 @@ pub(super) fn write_chunk(
     }
     progress.advance(chunk.records.len() as u64, chunk.hole + chunk.data.len() as u64);
     Ok(())
+}
+
+impl RowSink for RowFormat {
+    fn write(
+        &mut self,
+        chunk: &mut Chunk,
+        verdicts: &[Verdict],
+        cascade: &Cascade,
+        destination: &mut Destination<'_>,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let (format, chunk) = (&*self, &*chunk);
+        let mut piece = Vec::with_capacity(PIECE + (PIECE >> 2));
+        let mut copied = 0;
+        let mut gaps = Gaps { chunk, format, rejects: 0 };
+        let of_record = chunk.records.first().is_some_and(|record| record.start == 0);
+        if format.writes_gaps()
+            && chunk.hole > 0
+            && !of_record
+            && chunk.rejects.first().is_none_or(|reject| reject.start > 0)
+        {
+            destination.output.repeat(b"\0", chunk.hole)?;
+        }
+        for (record, verdict) in chunk.records.iter().zip(verdicts) {
+            gaps.copy(copied, record.start as usize, destination, &mut piece)?;
+            let hole = if record.start == 0 { chunk.hole } else { 0 };
+            if format.writes(verdict.label) {
+                format.row(chunk, record, verdict, cascade, &mut piece);
+                if hole > 0 && format.writes_gaps() {
+                    let (place, zero) = format.hole(&piece);
+                    destination.output.write(&piece[..place])?;
+                    destination.output.repeat(zero, hole)?;
+                    piece.drain(..place);
+                }
+            } else {
+                tally.filtered += 1;
+            }
+            copied = record.next as usize;
+            if piece.len() >= PIECE {
+                destination.output.write(&piece)?;
+                piece.clear();
+            }
+        }
+        gaps.copy(copied, chunk.data.len(), destination, &mut piece)?;
+        destination.output.write(&piece)?;
+        if format.writes_unreadable() {
+            tally.unreadable(chunk, format);
+        } else {
+            tally.rejects += chunk.rejects.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 /// Waits for the LLM where rows are owed to it.

@@ -13,6 +13,8 @@
 
 mod body;
 mod classifier;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod format;
 
 use anyhow::Result;
@@ -32,6 +34,8 @@ use crate::progress::Progress;
 use crate::verdicts::Verdicts;
 use body::Body;
 pub use classifier::Classifier;
+#[cfg(feature = "columnar")]
+pub use columnar::OpenedColumns;
 pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension, is_json_named};
 
 /// What an input is and what becomes of it.
@@ -255,8 +259,13 @@ impl Opened {
             destination.output.flush()?;
         }
         let format = RowFormat::new(session.cascade.labels(), body.shape, added, &filter);
-        let format = format.with_unreadable(body.unreadable);
-        Pipeline::new(session.stages(), session.resources).run(body.reader, destination, &format, progress)
+        let mut format = format.with_unreadable(body.unreadable);
+        Pipeline::new(session.stages(), session.resources).run(
+            body.reader,
+            destination,
+            &mut format,
+            progress,
+        )
     }
 }
 

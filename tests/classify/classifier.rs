@@ -114,7 +114,7 @@ fn a_template_is_encoded_once_however_many_threads_and_calls_meet_it() {
 fn no_rows_are_no_verdicts_and_a_row_without_a_message_is_unclassified() {
     let classifier = Classifier::new(&session(1, 1), false);
     assert_eq!(classifier.classify(&[]).unwrap(), []);
-    let verdicts = classifier.classify(&[Row::default(); 40_000]).unwrap();
+    let verdicts = classifier.classify(&vec![Row::default(); 40_000]).unwrap();
     assert_eq!(verdicts.len(), 40_000);
     assert!(verdicts.iter().all(|verdict| verdict.reason == Reason::Empty));
     let warned = Row { message: b"something odd", severity: b"error", source: b"" };

@@ -6,6 +6,8 @@
     clippy::case_sensitive_file_extension_comparisons
 )]
 
+#[cfg(feature = "columnar")]
+mod arrow;
 mod awkward;
 mod callers;
 mod classifier;
@@ -17,6 +19,8 @@ mod harness;
 mod history;
 mod kinds;
 mod outputs;
+#[cfg(feature = "columnar")]
+mod parquet;
 mod properties;
 mod records;
 #[cfg(unix)]

@@ -75,12 +75,12 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
     };
     let shape = Shape::Csv { delimiter: b',', newline: input.newline, overwrite: false, safe: false };
     let added = Added { explanation: true, ..Added::default() };
-    let format = RowFormat::new(CASCADE.labels(), shape, added, &LabelFilter::All);
+    let mut format = RowFormat::new(CASCADE.labels(), shape, added, &LabelFilter::All);
     let resources = Resources { threads, table_size: 2 };
     let verdicts = Verdicts::new(2);
     let stages = Stages { cascade: &CASCADE, verdicts: &verdicts, llm: None };
     let tally = Pipeline::new(stages, resources)
-        .run(input.reader, &mut destination, &format, &mut Progress::new(None, true))
+        .run(input.reader, &mut destination, &mut format, &mut Progress::new(None, true))
         .ok()?;
     rejects.finish().unwrap();
     let bytes = written.0.lock().unwrap().clone();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use std::path::Path;
 
 use super::super::records;
-use crate::cli::{Addition, Classify, OnBadRow};
+use crate::cli::{Addition, Classify, InputFormat, OnBadRow};
 use crate::error::usage;
 use crate::input::open::{ColumnNames, Source};
 use crate::input::{BadRows, Limits};
@@ -30,7 +30,7 @@ pub fn options(
             name()
         )));
     }
-    let read = records::options(&arguments.reading, arguments.format, columns, Some(input))?;
+    let read = records::options(&arguments.reading, Some(format), columns, Some(input))?;
     Ok(Options {
         text_output: output_format_of(arguments, output),
         added: Added {
@@ -63,9 +63,20 @@ pub fn filter(arguments: &Classify) -> LabelFilter {
     }
 }
 
-/// What the input at `path` is: as the flag says, else as its name does.
+/// The format that a flag names, unless it is columnar.
+fn rows_of(format: InputFormat) -> Option<Format> {
+    match format {
+        InputFormat::Csv => Some(Format::Csv),
+        InputFormat::Ndjson => Some(Format::Ndjson),
+        InputFormat::Text => Some(Format::Text),
+        #[cfg(feature = "columnar")]
+        InputFormat::Arrow | InputFormat::Parquet => None,
+    }
+}
+
+/// What the input at `path` is, unless it is columnar: as the flag says, else as its name does.
 pub fn format_of(arguments: &Classify, path: &Path) -> Format {
-    arguments.format.unwrap_or_else(|| Format::named(path))
+    arguments.format.and_then(rows_of).unwrap_or_else(|| Format::named(path))
 }
 
 /// What the lines of a text become in the file at `output`: as the flag says, else as its name does.

@@ -56,7 +56,7 @@ pub fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
             name.set_extension("");
         }
         let mut name = name.into_os_string();
-        if format_of(arguments, &input) == Format::Text {
+        if format_of(arguments, &input) == Format::Text && !is_columnar(arguments, &input) {
             let ndjson = output_format_of(arguments, None) == OutputFormat::Ndjson;
             name.push(if ndjson { ".ndjson" } else { ".csv" });
         }
@@ -75,6 +75,16 @@ pub fn tasks(arguments: &Classify) -> Result<Vec<Task>> {
         tasks.push(Task { input, output: Some(output) });
     }
     Ok(tasks)
+}
+
+#[cfg(feature = "columnar")]
+fn is_columnar(arguments: &Classify, input: &Path) -> bool {
+    super::columns::expected_kind(arguments, input).is_some()
+}
+
+#[cfg(not(feature = "columnar"))]
+fn is_columnar(_arguments: &Classify, _input: &Path) -> bool {
+    false
 }
 
 /// Refuses what would lose rows: files that are read and written at once, and rejects that go nowhere.
