@@ -272,17 +272,6 @@ fn the_page_takes_a_file_from_choice_to_download() {
     browser.click("tab-uncertain");
     browser.until("document.querySelector('#tab-uncertain').getAttribute('aria-pressed') === 'true' && document.querySelectorAll('#rows tbody tr').length > 3");
 
-    // Rows over time, and the most frequent templates, of one label too; and the report.
-    assert_eq!(browser.run("return document.querySelectorAll('#over-time svg').length"), json!(1));
-    browser.click("tab-templates");
-    browser.until("document.querySelectorAll('#rows tbody .spark').length > 30");
-    browser.run("document.querySelector('#labels button').click()");
-    browser.until("document.querySelectorAll('#rows tbody tr').length <= 10");
-    browser.run("document.querySelector('#labels button').click()");
-    browser.picture("templates.png", 1280, "light");
-    let report = browser.run("return document.querySelector('#report').getAttribute('href')");
-    assert!(server.get(report.as_str().unwrap()).text().contains("<title>Log report: sample.csv</title>"));
-
     // What the button downloads, byte for byte what the server gives.
     let link = browser.run("return document.querySelector('#download').getAttribute('href')");
     let name = browser.run("return document.querySelector('#download').download");
@@ -309,6 +298,30 @@ fn the_page_takes_a_file_from_choice_to_download() {
     let severe: Vec<&Value> =
         log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
     assert!(severe.is_empty(), "{severe:?}");
+}
+
+#[test]
+fn the_page_shows_what_the_report_does() {
+    let Some(browser) = Browser::start() else { return };
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&format!("http://{}/", server.address));
+    browser.until("document.querySelector('#health').dataset.state === 'ok'");
+    browser.type_into("file", write(&folder, "sample.csv", &sample()).to_str().unwrap());
+    browser.until("!document.querySelector('#start').disabled");
+    assert_eq!(browser.run("return document.querySelector('#time-column').value"), json!("timestamp"));
+    browser.click("start");
+    browser.until("!document.querySelector('#result').hidden");
+    // Rows over time, and the most frequent templates, of one label too; and the report.
+    assert_eq!(browser.run("return document.querySelectorAll('#over-time svg').length"), json!(1));
+    browser.click("tab-templates");
+    browser.until("document.querySelectorAll('#rows tbody .spark').length > 30");
+    browser.run("document.querySelector('#labels button').click()");
+    browser.until("document.querySelectorAll('#rows tbody tr').length <= 10");
+    browser.run("document.querySelector('#labels button').click()");
+    browser.picture("templates.png", 1280, "light");
+    let report = browser.run("return document.querySelector('#report').getAttribute('href')");
+    assert!(server.get(report.as_str().unwrap()).text().contains("<title>Log report: sample.csv</title>"));
 }
 
 #[test]
