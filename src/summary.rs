@@ -54,6 +54,8 @@ pub struct HistorySummary {
     /// The number of this run in it; nothing where the run was not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
+    /// Distinct templates of the run, those that rules have settled included.
+    pub templates: u64,
     /// Templates of this run that it did not have.
     pub new_templates: u64,
     /// Templates, by source, severity and label, that it has now.
@@ -194,8 +196,9 @@ impl Summary {
         if let Some(history) = &self.history {
             let _ = writeln!(
                 text,
-                "  history: {}, {}",
-                counted(history.new_templates, "new template"),
+                "  history: {}, {} new, {}",
+                counted(history.templates, "template"),
+                grouped(history.new_templates),
                 history.run.map_or("not recorded".to_owned(), |run| format!("recorded as run {run}"))
             );
         }

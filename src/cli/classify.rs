@@ -24,9 +24,9 @@ Examples:
   logclass classify server.log --multiline off --add severity,template -o labelled.ndjson
 
 gzip, Zstandard and UTF-16 with a byte order mark are recognised by the first bytes of the input.
-File names: .tsv is CSV with tabs, .ndjson, .jsonl and .json are NDJSON, .log is text; .gz or .zst may
-follow. Arrow (.arrow, .arrows, .feather) and Parquet (.parquet) are also recognised by their first bytes,
-and come back as what they are.
+File names: .tsv is CSV with tabs, .ndjson, .jsonl and .json are NDJSON, .log is text, also rotated (.log.1);
+.gz or .zst may follow. Arrow (.arrow, .arrows, .feather) and Parquet (.parquet) are also recognised by their
+first bytes, and come back as what they are.
 
 Exit status: 0 done; 1 failed; 2 usage error; 3 finished, but rows were rejected or not answered by the LLM;
 4 finished, and a condition of --fail-on is met (comes before 3); 130, 143 interrupted.")]

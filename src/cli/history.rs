@@ -68,12 +68,14 @@ pub struct Sides {
 #[command(after_help = "\
 Examples:
   logclass diff yesterday.log today.log
+  logclass diff /var/log/syslog.1 /var/log/syslog --input-format text
   logclass diff labelled-1.csv labelled-2.csv --format markdown -o changes.md
   logclass diff old.history new.history --limit 20
   logclass diff baseline.history build.log --fail-on 'new:Critical Error' --fail-on new:Error
 
 Each side is a log, which is classified (without an LLM), a file that has labels already, or a history.
 A template is new, gone, more or less frequent only if chance does not explain it: docs/history.md says how.
+What came within a few lines under one label is shown as one change.
 
 Exit status: 0 done; 1 failed; 2 usage error; 4 a condition of --fail-on is met; 130, 143 interrupted.")]
 pub struct Diff {
@@ -87,7 +89,7 @@ pub struct Diff {
     /// Format of the differences
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: DiffFormat,
-    /// Maximum number of changes to show
+    /// Maximum number of changes to show; what came in one place is one
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
     /// Also show new and gone templates that are rare enough to be chance

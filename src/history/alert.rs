@@ -155,10 +155,11 @@ impl Condition {
                 let first = met.first()?;
                 let count = templates.len() as u64;
                 let reason = format!(
-                    "{}{of_label}: {} ({})",
+                    "{}{of_label}: {} ({}, {})",
                     counted(count, "new template"),
                     plain(&first.template),
-                    counted(first.count, "row")
+                    counted(first.count, "row"),
+                    plain(&first.place())
                 );
                 Some(alert(reason, count, Some(first)))
             }
@@ -170,11 +171,12 @@ impl Condition {
                 let first = met.next()?;
                 let count = 1 + met.count() as u64;
                 let reason = format!(
-                    "{}{of_label} more often than chance allows: {} ({} instead of about {:.1})",
+                    "{}{of_label} more often than chance allows: {} ({} instead of about {:.1}, {})",
                     counted(count, "template"),
                     plain(&first.entry.template),
                     grouped(first.new),
-                    first.expected
+                    first.expected,
+                    plain(&first.entry.place())
                 );
                 Some(alert(reason, count, Some(&first.entry)))
             }

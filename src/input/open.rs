@@ -12,6 +12,7 @@ use super::start::{BYTE_ORDER_MARK, Start, header_place};
 use super::{Column, InputError, Layout, LineLayout, json, magic};
 
 /// Columns by name, as command line and configuration give them.
+#[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 #[derive(Debug, Clone)]
 pub struct ColumnNames {
     /// The source; nothing when the input has none.

@@ -30,7 +30,7 @@ pub async fn file_script() -> impl IntoResponse {
     (kind("text/javascript; charset=utf-8"), include_str!("page/file.js"))
 }
 
-/// How it shows rows over time and templates.
+/// How it shows the figures of a result.
 pub async fn figures_script() -> impl IntoResponse {
     (kind("text/javascript; charset=utf-8"), include_str!("page/figures.js"))
 }

@@ -20,10 +20,25 @@ impl Format {
     pub fn named(path: &Path) -> Self {
         match extension(path).as_deref() {
             Some("ndjson" | "jsonl" | "json") => Self::Ndjson,
-            Some("log") => Self::Text,
+            _ if is_log_named(path) => Self::Text,
             _ => Self::Csv,
         }
     }
+}
+
+/// Whether a name is that of a log, also of one that was rotated: `app.log`, `app.log.1`, `app.log-20260131.gz`.
+fn is_log_named(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(compression_named(path).unwrap_or_default()).unwrap_or(&name);
+    let rotation = name.rfind(".log").map(|place| &name[place + ".log".len()..]);
+    let is_part_of_one =
+        |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | '-' | '_' | 't' | ':');
+    rotation.is_some_and(|rotation| {
+        rotation.is_empty()
+            || rotation.starts_with(['.', '-', '_'])
+                && rotation.ends_with(|letter: char| letter.is_ascii_digit())
+                && rotation.chars().all(is_part_of_one)
+    })
 }
 
 /// What lines of text become.
@@ -84,6 +99,14 @@ mod tests {
             ("0a1b-json.log", Format::Text),
             ("a.ndjson.zst", Format::Ndjson),
             ("app.log.GZ", Format::Text),
+            ("app.log.1", Format::Text),
+            ("app.LOG.12.gz", Format::Text),
+            ("app.log-20260131", Format::Text),
+            ("app.log.2026-01-31T02.zst", Format::Text),
+            ("app.log.csv", Format::Csv),
+            ("app.log.1.json", Format::Ndjson),
+            ("app.log.", Format::Csv),
+            ("catalogue.1", Format::Csv),
         ];
         for (name, format) in cases {
             assert_eq!(Format::named(Path::new(name)), format, "{name}");

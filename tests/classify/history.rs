@@ -109,7 +109,7 @@ fn the_second_night_tells_of_an_unknown_error_and_the_third_of_nothing() {
     let second = nightly("2.log").ended(4);
     assert_eq!(
         second.stderr,
-        "logclass: alert: new:Critical Error: 1 new template of Critical Error: Out of memory: killed process # (1 row)\n"
+        "logclass: alert: new:Critical Error: 1 new template of Critical Error: Out of memory: killed process # (1 row, 2.log:1204)\n"
     );
     let summary: serde_json::Value = serde_json::from_slice(&folder.read("s.json")).unwrap();
     assert_eq!(summary["alerts"][0]["condition"], "new:Critical Error");

@@ -88,6 +88,91 @@ fn sides_may_be_logs_histories_and_labelled_objects() {
 }
 
 #[test]
+fn what_one_cause_prints_is_told_at_once() {
+    let folder = Folder::new();
+    let old = labelled([400, 300, 50], &[]);
+    folder.write("a.csv", &old);
+    let parts: Vec<String> =
+        "abcdefghijklmnop".chars().map(|part| format!("kernel starts part {part}")).collect();
+    let parts: Vec<(&str, &str)> = parts.iter().map(|part| (part.as_str(), "System Notification")).collect();
+    folder.write("b.csv", labelled([400, 300, 50], &parts));
+    let text = logclass(&folder, &["diff", "a.csv", "b.csv"]).ended(0).text();
+    assert!(text.contains("16 new (in 1 place), 0 gone"), "{text}");
+    let with = "15 more templates in the same place: kernel starts part b; kernel starts part c; kernel starts \
+                part d; and 12 more";
+    assert!(text.contains(with) && text.matches("  new ").count() == 1, "{text}");
+    // Whoever reads it by machine gets each, and --limit counts what belongs together once.
+    let json =
+        logclass(&folder, &["diff", "a.csv", "b.csv", "--format", "json", "--limit", "1"]).ended(0).text();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["changes"].as_array().unwrap().len(), &json["not_shown"]), (16, &0.into()), "{json}");
+    assert_eq!(json["changes"][15]["incident"], 1);
+}
+
+#[test]
+fn comparing_what_has_labels_needs_no_model() {
+    let folder = Folder::new();
+    folder.write("a.csv", labelled([400, 300, 50], &[]));
+    folder.write("in.csv", labelled([40, 30, 5], &[]).replace("target_label", "label"));
+    folder.run(["in.csv", "--history", "h", "-o", "out.csv"]).ended(0);
+    folder.write("broken.safetensors", "no model");
+    for sides in [["h", "h"], ["a.csv", "h"], ["a.csv", "a.csv"]] {
+        let diff = ["diff", sides[0], sides[1], "--model", "broken.safetensors"];
+        logclass(&folder, &diff).ended(0);
+    }
+    logclass(&folder, &["report", "h", "--model", "broken.safetensors"]).ended(0);
+    logclass(&folder, &["diff", "a.csv", "in.csv", "--model", "broken.safetensors"]).refused(1, &["broken"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_side_is_read_once_so_it_may_be_a_pipe() {
+    let folder = Folder::new();
+    let csv = labelled([400, 300, 50], &[]);
+    folder.write("a.csv", &csv);
+    let objects = "{\"log_message\":\"user 1 logged in\",\"target_label\":\"User Action\"}\n".repeat(3);
+    let unlabelled = csv.replace("target_label", "other").replace("source,", "program,");
+    for (bytes, flags) in [(&csv, &[][..]), (&objects, &["--input-format", "ndjson"]), (&unlabelled, &[])] {
+        let pipe = folder.path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (bytes, path) = (bytes.clone(), pipe.clone());
+        let feeder = std::thread::spawn(move || std::fs::write(path, bytes));
+        let ran = run(&mut folder.logclass(["report", "pipe"].iter().chain(flags)), b"").ended(0);
+        feeder.join().unwrap().unwrap();
+        assert!(ran.text().contains("</html>"));
+        std::fs::remove_file(pipe).unwrap();
+    }
+}
+
+#[test]
+fn places_and_labels_are_written_in_one_way() {
+    let folder = Folder::new();
+    let csv = "source,log_message,target_label\napp,disk sda died,unclassified\napp,disk sdb is late, Unclassified \n";
+    folder.write("a.csv", csv);
+    let exported = |format: &str| logclass(&folder, &["report", "a.csv", "--format", format]).ended(0).text();
+    assert!(exported("markdown").contains("| a.csv&#58;2: disk sda died |"), "{}", exported("markdown"));
+    assert!(exported("html").contains("<bdi>a.csv:2</bdi>"), "{}", exported("html"));
+    assert!(exported("markdown").contains("| Unclassified | 2 | 100.0 % | 2 |"), "{}", exported("markdown"));
+    folder.write("b.csv", "source,log_message,target_label\n");
+    let text = logclass(&folder, &["diff", "b.csv", "a.csv"]).ended(0).text();
+    assert!(text.contains("a.csv:2: disk sda died"), "{text}");
+}
+
+#[test]
+fn a_report_of_thousands_of_labels_stays_small() {
+    let folder = Folder::new();
+    let mut csv = String::from("source,log_message,target_label\n");
+    for number in 0..3_000 {
+        csv.push_str(&format!("s{number},disk died,label {number}\n"));
+    }
+    folder.write("a.csv", csv);
+    let page = logclass(&folder, &["report", "a.csv"]).ended(0).text();
+    assert!(page.contains("2960 others") && page.len() < 200_000, "{}", page.len());
+    let markdown = logclass(&folder, &["report", "a.csv", "--format", "markdown"]).ended(0).text();
+    assert!(markdown.contains("| 2960 others | 2,960 |") && markdown.len() < 60_000, "{}", markdown.len());
+}
+
+#[test]
 fn hostile_messages_are_harmless_in_a_report() {
     let folder = Folder::new();
     let huge = "x".repeat(1 << 20);

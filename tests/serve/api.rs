@@ -193,6 +193,19 @@ fn health_metrics_and_description_tell_what_runs() {
     let metrics = server.get("/metrics").text();
     assert!(metrics.contains("logclass_files_total 1\n"), "{metrics}");
     assert!(metrics.contains("logclass_requests_total{route=\"/classify\",status=\"200\"} 1\n"), "{metrics}");
+    let total = |metrics: &str, name: &str| -> u64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}{{label=")));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    };
+    assert_eq!(total(&metrics, "logclass_rows_total"), sample_rows() as u64, "{metrics}");
+    let new = total(&metrics, "logclass_new_templates_total");
+    assert!(new > 50, "{metrics}");
+    // What was met before is not new, whoever sends it; severities are told apart.
+    server.post_csv("/classify", &sample());
+    server.post_json("/classify/message", "{\"message\": \"ERROR gear of the third wheel is stuck\"}");
+    let metrics = server.get("/metrics").text();
+    assert_eq!(total(&metrics, "logclass_new_templates_total"), new + 1, "{metrics}");
+    assert_eq!(metrics.matches("severity=\"error\"} 1\n").count(), 2, "{metrics}");
     let description = server.get("/api/openapi.json").json();
     assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
 }

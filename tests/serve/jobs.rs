@@ -42,6 +42,37 @@ fn a_job_goes_from_upload_to_download() {
 }
 
 #[test]
+fn a_job_has_the_figures_and_the_report_of_its_file() {
+    let server = Server::start(&[]);
+    let created = server.post_csv("/api/jobs?time_column=timestamp", &sample()).json();
+    let id = created["id"].as_str().unwrap();
+    assert_eq!(finished(&server, id)["state"], "done");
+    let view = server.get(&format!("/api/jobs/{id}")).json();
+    let figures = &view["figures"];
+    assert_eq!((&figures["rows"], &figures["has_times"]), (&sample_rows().into(), &true.into()));
+    let in_chart = |bands: &Value| -> u64 {
+        let counts = bands.as_array().unwrap().iter().flat_map(|band| band["counts"].as_array().unwrap());
+        counts.map(|count| count.as_u64().unwrap()).sum()
+    };
+    assert_eq!(in_chart(&figures["labels"]), sample_rows() as u64);
+    assert_eq!(in_chart(&figures["severities"]), sample_rows() as u64);
+    assert!(figures["top"][0]["templates"][0]["template"].is_string(), "{figures}");
+    // The report is what the command line makes of the same file, whatever a client calls it.
+    let path = view["report"].as_str().unwrap();
+    let report = server.get(&format!("{path}&title=%3Cscript%3Ealert(1)%3C/script%3E"));
+    assert_eq!((report.status, report.header("content-disposition")), (200, Some("attachment")));
+    assert!(report.header("content-security-policy").unwrap().contains("sandbox"));
+    let page = report.text();
+    assert!(page.contains("Log report: &lt;script&gt;alert(1)") && !page.contains("<script"), "{page}");
+    assert!(page.contains("id=\"chart-labels-t\"") && page.ends_with("</html>\n"));
+    let markdown = server.get(&format!("{path}&format=markdown")).text();
+    assert!(markdown.starts_with("# Log report: uploaded file"), "{markdown}");
+    assert_eq!(server.get(&format!("{path}&format=pdf")).status, 400);
+    let refused = server.post_csv("/api/jobs?time_column=when", &sample());
+    assert_eq!((refused.status, &refused.json()["parameters"][0]), (422, &"time_column".into()));
+}
+
+#[test]
 fn a_downloaded_cell_is_no_formula() {
     let server = Server::start(&[]);
     let created = server.post_csv("/api/jobs", b"source,log_message\n=cmd(),-1\n");

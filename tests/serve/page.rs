@@ -301,6 +301,30 @@ fn the_page_takes_a_file_from_choice_to_download() {
 }
 
 #[test]
+fn the_page_shows_what_the_report_does() {
+    let Some(browser) = Browser::start() else { return };
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&format!("http://{}/", server.address));
+    browser.until("document.querySelector('#health').dataset.state === 'ok'");
+    browser.type_into("file", write(&folder, "sample.csv", &sample()).to_str().unwrap());
+    browser.until("!document.querySelector('#start').disabled");
+    assert_eq!(browser.run("return document.querySelector('#time-column').value"), json!("timestamp"));
+    browser.click("start");
+    browser.until("!document.querySelector('#result').hidden");
+    // Rows over time, and the most frequent templates, of one label too; and the report.
+    assert_eq!(browser.run("return document.querySelectorAll('#over-time svg').length"), json!(1));
+    browser.click("tab-templates");
+    browser.until("document.querySelectorAll('#rows tbody .spark').length > 30");
+    browser.run("document.querySelector('#labels button').click()");
+    browser.until("document.querySelectorAll('#rows tbody tr').length <= 10");
+    browser.run("document.querySelector('#labels button').click()");
+    browser.picture("templates.png", 1280, "light");
+    let report = browser.run("return document.querySelector('#report').getAttribute('href')");
+    assert!(server.get(report.as_str().unwrap()).text().contains("<title>Log report: sample.csv</title>"));
+}
+
+#[test]
 fn the_page_needs_no_mouse() {
     let Some(browser) = Browser::start() else { return };
     let server = Server::start(&[]);

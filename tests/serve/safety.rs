@@ -44,6 +44,8 @@ fn a_token_opens_what_is_closed_without_it() {
     let view = server.send(&format!("GET /api/jobs/{id}"), &[&right], b"").json();
     assert_eq!(server.get(view["result"].as_str().unwrap()).status, 200, "the key opens it");
     assert_eq!(server.get(&format!("/api/jobs/{id}/result?key=0")).status, 401);
+    assert_eq!(server.get(view["report"].as_str().unwrap()).status, 200, "the key opens that, too");
+    assert_eq!(server.get(&format!("/api/jobs/{id}/report?key=0")).status, 401);
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl<'a> Watching<'a> {
         let Some(store) = &self.store else { return Ok(()) };
         let mut told = HistorySummary {
             file: watch.history.as_deref().map_or_else(String::new, |path| path.display().to_string()),
+            templates: seen.runs[0].templates,
             new_templates: new_templates.unwrap_or(seen.runs[0].templates),
             ..HistorySummary::default()
         };

@@ -15,7 +15,7 @@ fn collection(templates: &[(&str, &str, Vec<i64>)]) -> Collection {
             severity: None,
             example: (*template).to_owned(),
             input: String::new(),
-            line: 1,
+            line: rows.first().map_or(0, |row| row.unsigned_abs()) + 2,
             count: rows.len() as u64,
             first: 0,
             last: 0,
@@ -91,6 +91,56 @@ fn new_templates_and_a_tenfold_flood_are_found_and_nothing_else() {
     assert!(found.contains(&(Kind::More, "regular 9")), "{found:?}");
     assert!(found.len() <= 22, "{found:?}");
     assert!(found[0].1.starts_with("never"), "the gravest come first: {found:?}");
+}
+
+/// What a reboot prints, in one place.
+fn reboot(at: i64) -> Vec<(String, &'static str, Vec<i64>)> {
+    (0..80)
+        .map(|line| (format!("kernel starts part {line}"), "System Notification", vec![at + line]))
+        .collect()
+}
+
+#[test]
+fn what_one_cause_prints_is_one_incident_and_a_small_one_beside_it_is_found() {
+    let old = healthy(1);
+    let mut new = healthy(2);
+    new.extend(reboot(11_000));
+    for number in 0..6 {
+        new.push((format!("never before {number}"), "Error", vec![15_000 + number]));
+    }
+    let comparison = compare(&of(&old), &of(&new), false);
+    let incidents = comparison.incidents(false);
+    let sizes: Vec<usize> = incidents.iter().map(Vec::len).collect();
+    assert!(sizes.contains(&80) && sizes.contains(&6) && sizes.len() <= 4, "{sizes:?}");
+    let numbers: Vec<usize> = comparison.changes.iter().map(|change| change.incident).collect();
+    assert!(numbers.is_sorted() && numbers[0] == 1, "{numbers:?}");
+}
+
+#[test]
+fn a_system_that_reboots_now_and_then_has_rebooted_again_and_that_is_no_change() {
+    let (mut old, mut new) = (healthy(3), healthy(4));
+    old.extend(reboot(4_000));
+    let other = |templates: Vec<(String, &'static str, Vec<i64>)>| {
+        templates.into_iter().map(|(name, label, rows)| (format!("{name} of another kind"), label, rows))
+    };
+    new.extend(other(reboot(9_000)));
+    let comparison = compare(&of(&old), &of(&new), false);
+    assert!(comparison.certain().count() <= 2, "{:?}", comparison.certain().collect::<Vec<_>>());
+}
+
+#[test]
+fn rare_templates_do_not_hide_a_frequent_one_that_comes_more_often() {
+    let (mut old, mut new) = (healthy(5), healthy(6));
+    // In a few bursts, so that it is not sure by far.
+    let bursts = |size: i64| (0..6).flat_map(|burst| (0..size).map(move |row| burst * 3_000 + row)).collect();
+    old.push(("in bursts".to_owned(), "Error", bursts(4)));
+    new.push(("in bursts".to_owned(), "Error", bursts(40)));
+    for number in 0..3_000 {
+        old.push((format!("rare on both sides {number}"), "Error", vec![number * 6]));
+        new.push((format!("rare on both sides {number}"), "Error", vec![number * 6 + 3]));
+    }
+    let comparison = compare(&of(&old), &of(&new), false);
+    assert!(comparison.certain().any(|change| change.entry.template == "in bursts"));
 }
 
 #[test]

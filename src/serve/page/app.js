@@ -286,7 +286,7 @@ async function show(job) {
   const { counts, seconds } = page.view;
   const pace = number.format(Math.round(counts.rows / Math.max(seconds, 0.001)));
   const kept = page.server ? ` Kept for ${page.server.job_minutes} minutes.` : "";
-  $("result-summary").textContent = `${number.format(counts.rows)} rows in ${seconds.toFixed(2)} s (${pace} rows/s), ${number.format(counts.templates)} templates.${kept}`;
+  $("result-summary").textContent = `${number.format(counts.rows)} rows in ${seconds.toFixed(2)} s (${pace} rows/s), ${counted(page.view.figures.templates, "template")}.${kept}`;
   if (counts.unanswered_rows) {
     say($("file-alert"), `Done, but the LLM did not answer for ${number.format(counts.unanswered_rows)} rows; they have what rules and model say.`, "bad");
   } else {
@@ -307,26 +307,6 @@ function download() {
   $("download").download = `${base}-labelled${page.delimiter === "\t" ? ".tsv" : ".csv"}`;
   $("report").href = `${page.view.report}&${new URLSearchParams({ title: page.file.name })}`;
   $("report").download = `${base}-report.html`;
-}
-
-function charts() {
-  const { counts } = page.view;
-  const all = Math.max(counts.rows, 1);
-  const labels = Object.entries(counts.labels).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-  const most = labels.length ? labels[0][1] : 1;
-  $("labels").replaceChildren(...labels.map(([label, count]) => {
-    const button = make("button", { type: "button", class: hue(label), "aria-pressed": String(page.label === label) },
-      make("span", { class: "name", title: label }, label),
-      make("span", { class: "track", "aria-hidden": "true" }, make("span", { class: "fill", width: `${(100 * count) / most}%` })),
-      make("span", { class: "count" }, `${number.format(count)} · ${percent(count / all)}`));
-    button.addEventListener("click", () => filter(page.label === label ? null : label));
-    return make("li", {}, button);
-  }));
-  const stages = Object.keys(stageNames).filter((stage) => counts.stages[stage]);
-  $("stack").replaceChildren(...stages.map((stage) => make("div", { class: `hue${stageHues[stage]}`, width: `${(100 * counts.stages[stage]) / all}%` })));
-  $("stages").replaceChildren(...stages.map((stage) => make("li", { class: `hue${stageHues[stage]}` },
-    make("span", { class: "swatch", "aria-hidden": "true" }), make("span", {}, stageNames[stage]),
-    make("span", { class: "count" }, `${number.format(counts.stages[stage])} · ${percent(counts.stages[stage] / all)}`))));
 }
 
 function filter(label) {

@@ -1,4 +1,4 @@
-// Rows over time and the most frequent templates, as the report of the same file has them.
+// The figures of a result; rows over time and the most frequent templates are those of the report of the same file.
 "use strict";
 
 const severityHues = { fatal: 1, error: 3, warn: 2, info: 4, debug: 8, trace: 5 };
@@ -22,10 +22,11 @@ function span(seconds) {
 
 const counted = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
 
-// The smallest number of one digit and zeroes that is not below.
+// The smallest number of one digit and zeroes that is not below, and whose half is a whole number.
 function roundedUp(value) {
   const step = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return Math.max(step * Math.ceil(value / step), 1);
+  const digit = Math.ceil(value / step);
+  return step === 1 && digit > 1 ? digit + (digit % 2) : Math.max(step * digit, 1);
 }
 
 // Rows of each band over time, stacked, the gravest on top.
@@ -105,4 +106,25 @@ function templates(figures, label) {
     ...(figures.has_times ? [make("td", {}, sparkline(line.counts, hue(line.label))),
       make("td", { class: "time", "data-name": "First" }, minute(line.first)), make("td", { class: "time", "data-name": "Last" }, minute(line.last))] : [])));
   return { head, body, shown: all.length, of: figures.templates };
+}
+
+// Rows per label, which can be chosen, and per stage.
+function charts() {
+  const { counts } = page.view;
+  const all = Math.max(counts.rows, 1);
+  const labels = Object.entries(counts.labels).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+  const most = labels.length ? labels[0][1] : 1;
+  $("labels").replaceChildren(...labels.map(([label, count]) => {
+    const button = make("button", { type: "button", class: hue(label), "aria-pressed": String(page.label === label) },
+      make("span", { class: "name", title: label }, label),
+      make("span", { class: "track", "aria-hidden": "true" }, make("span", { class: "fill", width: `${(100 * count) / most}%` })),
+      make("span", { class: "count" }, `${number.format(count)} · ${percent(count / all)}`));
+    button.addEventListener("click", () => filter(page.label === label ? null : label));
+    return make("li", {}, button);
+  }));
+  const stages = Object.keys(stageNames).filter((stage) => counts.stages[stage]);
+  $("stack").replaceChildren(...stages.map((stage) => make("div", { class: `hue${stageHues[stage]}`, width: `${(100 * counts.stages[stage]) / all}%` })));
+  $("stages").replaceChildren(...stages.map((stage) => make("li", { class: `hue${stageHues[stage]}` },
+    make("span", { class: "swatch", "aria-hidden": "true" }), make("span", {}, stageNames[stage]),
+    make("span", { class: "count" }, `${number.format(counts.stages[stage])} · ${percent(counts.stages[stage] / all)}`))));
 }
