@@ -15,7 +15,7 @@
 //! detection power for high-throughput experiments*, PNAS 107 (2010), 9546-9551).
 //!
 //! A log with a long tail of rare templates always shows some that it did not show before, and what happens for the
-//! first time prints several at once: [`rare`] decides which of them are more than that.
+//! first time prints several at once: `rare` decides which of them are more than that.
 
 mod blocks;
 mod rare;
