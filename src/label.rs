@@ -36,6 +36,11 @@ impl LabelFilter {
         }
     }
 
+    /// Whether each of `labels` passes, by id.
+    pub fn by_label(&self, labels: &Labels) -> Vec<bool> {
+        labels.names().iter().map(|name| self.passes(name)).collect()
+    }
+
     /// The labels that it names.
     pub fn labels(&self) -> &[String] {
         match self {

@@ -46,9 +46,11 @@ impl Progress {
         let pace = (self.rows as f64 / seconds) as u64;
         self.bar.set_message(format!("{} rows  {} rows/s", grouped(self.rows), grouped(pace)));
     }
+}
 
-    /// Takes the bar off the screen.
-    pub fn clear(&self) {
+/// Takes the bar off the screen, however the work ended.
+impl Drop for Progress {
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::wanted::Limits;
-use crate::input::{Chunk, Companion, FieldForm, FieldSpan, LineEnds, RecordSpan};
+use crate::input::{Chunk, Companion, FieldForm, FieldSpan, Limits, LineEnds, RecordSpan};
 
 /// A chunk holds this many rows at the most, so that short messages occupy all threads, too.
 pub const ROWS: usize = 1 << 14;
@@ -94,7 +93,7 @@ mod tests {
 
     #[test]
     fn cells_become_records_and_equal_neighbours_share_their_bytes() {
-        let mut builder = ChunkBuilder::new(7, Limits { chunk_bytes: 1 << 20, record_bytes: 10 });
+        let mut builder = ChunkBuilder::new(7, Limits { record_bytes: 10, ..Limits::default() });
         let cell = |text: &'static [u8]| Some(Cow::Borrowed(text));
         for message in [cell(b"one"), None, cell(b"\xff"), cell(b"longer than ten")] {
             builder.push(&Row { message, source: cell(b"app"), ..Row::default() });

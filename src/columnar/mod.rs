@@ -24,7 +24,7 @@ use anyhow::Result;
 pub use error::ColumnarError;
 pub use input::Input;
 pub use kind::Kind;
-pub use wanted::{ColumnSink, Limits, Opened, Wanted};
+pub use wanted::{ColumnSink, Opened, Wanted};
 
 /// Reads the beginning of an input and finds its columns.
 ///

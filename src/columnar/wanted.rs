@@ -2,19 +2,10 @@
 
 use anyhow::Result;
 
-use crate::input::ChunkSource;
 use crate::input::open::ColumnNames;
+use crate::input::{ChunkSource, Limits};
 use crate::label::{LabelFilter, Labels};
 use crate::pipeline::{Added, Destination, RowSink};
-
-/// Bounds on what is held in memory.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Size a chunk is filled to, in bytes.
-    pub chunk_bytes: usize,
-    /// Longest message that is classified, in bytes.
-    pub record_bytes: usize,
-}
 
 /// What is wanted of an input.
 #[derive(Debug, Clone)]
@@ -27,7 +18,7 @@ pub struct Wanted {
     pub labels: Vec<String>,
     /// Whether rows of each label are written, by id; nothing where all are.
     pub writes: Option<Vec<bool>>,
-    /// Bounds.
+    /// Bounds; a message that is longer than a record may be is not classified.
     pub limits: Limits,
     /// Whether an Arrow stream that is written ends with the mark that says so.
     pub end_of_stream: bool,
@@ -36,14 +27,12 @@ pub struct Wanted {
 impl Wanted {
     /// With the labels of a run, of which `filter` says what is written.
     pub fn new(columns: &ColumnNames, added: Added, labels: &Labels, filter: &LabelFilter) -> Self {
-        let names = labels.names();
-        let writes = names.iter().map(|name| filter.passes(name)).collect();
         Self {
             columns: columns.clone(),
             added,
-            labels: names.to_vec(),
-            writes: (*filter != LabelFilter::All).then_some(writes),
-            limits: Limits { chunk_bytes: 1 << 20, record_bytes: 16 << 20 },
+            labels: labels.names().to_vec(),
+            writes: (*filter != LabelFilter::All).then(|| filter.by_label(labels)),
+            limits: Limits::default(),
             end_of_stream: true,
         }
     }

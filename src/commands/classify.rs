@@ -191,9 +191,8 @@ impl Run<'_> {
         let output = if arguments.dry_run { Output::Nothing } else { Output::create(output)? };
         let mut destination = Destination { output, rejects, observer, live: arguments.follow };
         let mut progress = Progress::new(length, arguments.running.quiet);
-        let tally = run(&mut destination, &mut progress);
-        progress.clear();
-        let tally = tally.with_context(|| Source::new(Some(&task.input)).name())?;
+        let tally =
+            run(&mut destination, &mut progress).with_context(|| Source::new(Some(&task.input)).name())?;
         Ok((tally, destination.output))
     }
 }

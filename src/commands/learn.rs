@@ -97,7 +97,5 @@ fn read(arguments: &Learn, columns: &ColumnNames, session: &Session, path: &Path
     let opened = session.open(bytes, &options).with_context(|| name.clone())?;
     let length = length.filter(|_| !opened.compressed);
     let mut progress = Progress::new(length, arguments.running.quiet);
-    let tally = opened.run(&mut Destination::from(Output::Nothing), &mut progress).with_context(|| name);
-    progress.clear();
-    tally
+    opened.run(&mut Destination::from(Output::Nothing), &mut progress).with_context(|| name)
 }

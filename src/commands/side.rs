@@ -69,9 +69,7 @@ impl<'a> Reader<'a> {
             let mut progress = Progress::new(length, self.reading.running.quiet);
             let mut destination =
                 Destination { observer: Some(&mut observer), ..Destination::from(Output::Nothing) };
-            let tally = opened.run(&mut destination, &mut progress).with_context(|| name.clone());
-            progress.clear();
-            tally?.rows
+            opened.run(&mut destination, &mut progress).with_context(|| name.clone())?.rows
         };
         let mut collection = observer.finish();
         let mut run = Run { time, rows, seconds: start.elapsed().as_secs_f64(), ..Run::default() };

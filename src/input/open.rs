@@ -277,33 +277,15 @@ fn layout(
     };
     let severity = columns.severity.as_ref().map(|name| find(names, name, Column::Severity)).transpose()?;
     let time = columns.time.as_ref().map(|name| find(names, name, Column::Time)).transpose()?;
-    if columns.labelled {
-        let label = Some(find(names, &columns.label, Column::Label)?);
-        return Ok(CsvLayout {
-            delimiter,
-            fields: names.len(),
-            message,
-            source,
-            severity,
-            time,
-            label,
-            line_ends,
-        });
-    }
-    let existing = names.iter().position(|name| *name == columns.label);
-    if existing.is_some() && !columns.overwrite {
+    let label = if columns.labelled {
+        Some(find(names, &columns.label, Column::Label)?)
+    } else {
+        names.iter().position(|name| *name == columns.label)
+    };
+    if label.is_some() && !columns.labelled && !columns.overwrite {
         return Err(InputError::LabelColumnExists { label: columns.label.clone() });
     }
-    Ok(CsvLayout {
-        delimiter,
-        fields: names.len(),
-        message,
-        source,
-        severity,
-        time,
-        label: existing,
-        line_ends,
-    })
+    Ok(CsvLayout { delimiter, fields: names.len(), message, source, severity, time, label, line_ends })
 }
 
 /// The column of this name, or, where no column has it, of this number.

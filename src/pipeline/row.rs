@@ -132,7 +132,7 @@ pub struct RowFormat {
 impl RowFormat {
     /// Rows of `shape`, with what is `added` behind the label; those whose label `filter` does not pass are left out.
     pub fn new(labels: &Labels, shape: Shape, added: Added, filter: &LabelFilter) -> Self {
-        let writes = labels.names().iter().map(|name| filter.passes(name)).collect();
+        let writes = filter.by_label(labels);
         let cells = labels.names().iter().map(|name| cell_of(&shape, name)).collect();
         Self { shape, cells, added, writes, unreadable: None }
     }
@@ -202,21 +202,26 @@ impl RowFormat {
                 out.extend_from_slice(if terminator.is_empty() { b"\n" } else { terminator });
             }
             Shape::LabelsToCsv { .. } | Shape::LabelsToJson { .. } => self.labels_only(label, &values, out),
-            Shape::TextToCsv { safe } => {
-                out.extend_from_slice(&cell(line, b',', *safe));
-                out.push(b',');
-                out.extend_from_slice(label);
-                push_cells(&values, b',', *safe, out);
-                out.push(b'\n');
-            }
+            Shape::TextToCsv { safe } => cells_of_text(line, label, &values, *safe, out),
             Shape::TextToJson { message, label: name } => {
-                out.push(b'{');
-                push_first_field(message, &json(&String::from_utf8_lossy(line)), out);
-                push_field(name, label, out);
-                push_fields(self.added, &values, out);
-                out.extend_from_slice(b"}\n");
+                self.object_of_text((message, line), (name, label), &values, out);
             }
         }
+    }
+
+    /// Appends an object that has a message, which is text, and a label: each a name and a value.
+    fn object_of_text(
+        &self,
+        message: (&str, &[u8]),
+        label: (&str, &[u8]),
+        values: &[Value],
+        out: &mut Vec<u8>,
+    ) {
+        out.push(b'{');
+        push_first_field(message.0, &json(&String::from_utf8_lossy(message.1)), out);
+        push_field(label.0, label.1, out);
+        push_fields(self.added, values, out);
+        out.extend_from_slice(b"}\n");
     }
 
     /// Appends a row without anything of its record.
@@ -274,19 +279,9 @@ impl RowFormat {
                 push_cells(&values, *delimiter, *safe, out);
                 out.extend_from_slice(newline);
             }
-            Shape::TextToCsv { safe } => {
-                out.extend_from_slice(&cell(text, b',', *safe));
-                out.push(b',');
-                out.extend_from_slice(label);
-                push_cells(&values, b',', *safe, out);
-                out.push(b'\n');
-            }
+            Shape::TextToCsv { safe } => cells_of_text(text, label, &values, *safe, out),
             Shape::Json { label: name } | Shape::TextToJson { label: name, .. } => {
-                out.push(b'{');
-                push_first_field(message, &json(&String::from_utf8_lossy(text)), out);
-                push_field(name, label, out);
-                push_fields(self.added, &values, out);
-                out.extend_from_slice(b"}\n");
+                self.object_of_text((message, text), (name, label), &values, out);
             }
         }
     }
@@ -311,6 +306,15 @@ fn cell_of(shape: &Shape, name: &str) -> Vec<u8> {
         Shape::TextToCsv { safe } => cell(name.as_bytes(), b',', *safe).into_owned(),
         Shape::Json { .. } | Shape::LabelsToJson { .. } | Shape::TextToJson { .. } => json(name),
     }
+}
+
+/// Appends a row of CSV that has a message, which is text, and a label.
+fn cells_of_text(message: &[u8], label: &[u8], values: &[Value], safe: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(&cell(message, b',', safe));
+    out.push(b',');
+    out.extend_from_slice(label);
+    push_cells(values, b',', safe, out);
+    out.push(b'\n');
 }
 
 fn push_fields(added: Added, values: &[Value], out: &mut Vec<u8>) {

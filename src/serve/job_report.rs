@@ -7,8 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::job_routes::find;
-use super::jobs::Phase;
+use super::job_routes::finished;
 use super::problem::Problem;
 use super::state::ServerState;
 
@@ -43,12 +42,7 @@ pub async fn report(
     query: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(wanted) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let job = find(&state, &id)?;
-    let phase = job.phase.borrow().clone();
-    let Phase::Done(finished) = phase else {
-        let detail = format!("the job has no report: it is {}", phase.name());
-        return Err(Problem::new(StatusCode::CONFLICT, detail));
-    };
+    let finished = finished(&state, &id, "report")?;
     let title: String = wanted.title.as_deref().unwrap_or("uploaded file").chars().take(TITLE).collect();
     let (kind, text) = match wanted.format {
         ReportFormat::Html => ("text/html; charset=utf-8", finished.report.html(&title)),

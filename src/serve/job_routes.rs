@@ -150,11 +150,24 @@ fn run(state: &ServerState, job: &Arc<Job>, file: File, start: Instant) -> anyho
     Ok(Finished { counts, samples, report, file: SharedFile::new(file), delimiter, time })
 }
 
+/// What the job with this number has made: its `what`, as who asks for it calls it.
+///
+/// # Errors
+/// When there is no such job, or it is not done.
+pub fn finished(state: &ServerState, id: &str, what: &str) -> Result<Arc<Finished>, Problem> {
+    let phase = find(state, id)?.phase.borrow().clone();
+    let Phase::Done(finished) = phase else {
+        let detail = format!("the job has no {what}: it is {}", phase.name());
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    };
+    Ok(finished)
+}
+
 /// The job with this number.
 ///
 /// # Errors
 /// When there is none.
-pub fn find(state: &ServerState, id: &str) -> Result<Arc<Job>, Problem> {
+fn find(state: &ServerState, id: &str) -> Result<Arc<Job>, Problem> {
     state.jobs.get(id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "there is no such job: it has expired, or never was")
     })
@@ -218,14 +231,7 @@ pub async fn result(
     query: Result<Query<Download>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(download) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let job = find(&state, &id)?;
-    let phase = job.phase.borrow().clone();
-    let Phase::Done(finished) = phase else {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            format!("the job has no result: it is {}", phase.name()),
-        ));
-    };
+    let finished = finished(&state, &id, "result")?;
     // Each holds a thread for as long as its client takes.
     let place = Arc::clone(&state.downloads).try_acquire_owned();
     let Ok(place) = place else {

@@ -26,12 +26,8 @@ impl Session {
         end_of_stream: bool,
     ) -> Result<OpenedColumns> {
         let labels = self.cascade.labels();
-        let limits = columnar::Limits {
-            chunk_bytes: options.limits.chunk_bytes,
-            record_bytes: options.limits.record_bytes,
-        };
         let wanted = Wanted::new(&options.columns, options.added, labels, &options.filter);
-        let opened = columnar::open(input, &Wanted { limits, end_of_stream, ..wanted })?;
+        let opened = columnar::open(input, &Wanted { limits: options.limits, end_of_stream, ..wanted })?;
         Ok(OpenedColumns { session: self.explaining(options.added.explanation), opened })
     }
 }

@@ -13,13 +13,12 @@ use std::sync::Arc;
 use super::super::chunks::{ChunkBuilder, ROWS, Row};
 use super::super::error::ColumnarError;
 use super::super::place::Place;
-use super::super::wanted::Limits;
 use super::cells::Cells;
 use super::flow::Flow;
 use super::item::{Carried, Item};
 use super::messages::{Messages, Next, message};
 use super::plan::Plan;
-use crate::input::{Chunk, ChunkSource};
+use crate::input::{Chunk, ChunkSource, Limits};
 use crate::unwinding::quietly;
 
 /// The schema that the first stream begins with.

@@ -10,11 +10,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::chunks::{Cell, ChunkBuilder, Row};
-use super::super::wanted::Limits;
 use super::file::PositionalFile;
 use super::plan::{Leaf, Plan};
 use super::sound::sound;
-use crate::input::{Chunk, ChunkSource};
+use crate::input::{Chunk, ChunkSource, Limits};
 
 /// Rows that are decoded at a time.
 const SLICE: usize = 1 << 10;

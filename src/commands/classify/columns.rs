@@ -13,24 +13,26 @@ use crate::session::{Format, OutputFormat, extension};
 /// Whether `input` is columnar, and its bytes: as the flag says, else as its first bytes leave no doubt, else as its name
 /// does.
 pub fn kind_of(arguments: &Classify, input: &Path, bytes: Bytes) -> Result<(Option<Kind>, Bytes)> {
-    match arguments.format {
-        Some(InputFormat::Arrow) => Ok((Some(Kind::Arrow), bytes)),
-        Some(InputFormat::Parquet) => Ok((Some(Kind::Parquet), bytes)),
-        Some(_) => Ok((None, bytes)),
-        None => {
-            let (kind, bytes) = Kind::of_bytes(bytes).context("cannot be read")?;
-            Ok((kind.or_else(|| named(input)), bytes))
-        }
+    if let Some(format) = arguments.format {
+        return Ok((of_format(format), bytes));
     }
+    let (kind, bytes) = Kind::of_bytes(bytes).context("cannot be read")?;
+    Ok((kind.or_else(|| named(input)), bytes))
 }
 
 /// The kind of an input that is not opened yet, as far as that can be told.
 pub fn expected_kind(arguments: &Classify, input: &Path) -> Option<Kind> {
     match arguments.format {
-        Some(InputFormat::Arrow) => Some(Kind::Arrow),
-        Some(InputFormat::Parquet) => Some(Kind::Parquet),
-        Some(_) => None,
+        Some(format) => of_format(format),
         None => Kind::of_file(input).or_else(|| named(input)),
+    }
+}
+
+fn of_format(format: InputFormat) -> Option<Kind> {
+    match format {
+        InputFormat::Arrow => Some(Kind::Arrow),
+        InputFormat::Parquet => Some(Kind::Parquet),
+        _ => None,
     }
 }
 
