@@ -1,10 +1,9 @@
 //! Columns of Arrow arrays, read where they lie, and the columns that are added to them.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowNativeType, BinaryType, ByteArrayType, LargeBinaryType, LargeUtf8Type, Utf8Type,
-};
+use arrow_array::types::{BinaryType, ByteArrayType, LargeBinaryType, LargeUtf8Type, Utf8Type};
 use arrow_array::{Array, ArrayRef, Float32Array, GenericByteArray, RecordBatch, StringArray};
+use arrow_buffer::ArrowNativeType;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use logclass::pipeline::EXPLAINED;
 use logclass::session::Classifier;
@@ -41,7 +40,9 @@ pub fn append<'a>(array: &'a ArrayRef, what: &str, texts: &mut Vec<&'a [u8]>) ->
             }
         }
         kind => {
-            return Err(PyTypeError::new_err(format!("{what}: expected text or bytes, its Arrow type is {kind}")));
+            return Err(PyTypeError::new_err(format!(
+                "{what}: expected text or bytes, its Arrow type is {kind}"
+            )));
         }
     }
     // What lies under a null is anything.
@@ -60,7 +61,12 @@ fn append_bytes<'a, T: ByteArrayType>(array: &'a GenericByteArray<T>, texts: &mu
 }
 
 /// The columns that are added: the label, and what explains it.
-pub fn added(classifier: &Classifier, verdicts: &[Verdict], label: &str, explain: bool) -> Vec<(FieldRef, ArrayRef)> {
+pub fn added(
+    classifier: &Classifier,
+    verdicts: &[Verdict],
+    label: &str,
+    explain: bool,
+) -> Vec<(FieldRef, ArrayRef)> {
     let field = |name: &str, kind| Arc::new(Field::new(name, kind, false));
     let text = |name: &str, of: &dyn Fn(&Verdict) -> String| {
         let array: ArrayRef = Arc::new(StringArray::from_iter_values(verdicts.iter().map(of)));

@@ -15,9 +15,9 @@ use pyo3::types::{PyBytes, PyList, PyString};
 use pyo3_arrow::input::AnyArray;
 use pyo3_arrow::{PyArray, PyChunkedArray, PyRecordBatch, PyTable};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arrow::{added, append, append_columns, column, extended};
@@ -83,8 +83,7 @@ impl Core {
             backend: Backend::Auto,
         };
         let resources = Resources { threads, table_size: TABLE_SIZE };
-        let session =
-            || logclass::commands::session(&stages, min_confidence, verdicts.as_deref(), resources);
+        let session = || logclass::commands::session(&stages, min_confidence, verdicts.as_deref(), resources);
         let (session, columns) = py.detach(session).map_err(|error| raised(&error))?;
         Ok(Self { classifier: Classifier::new(&session, explain), columns, explain })
     }
@@ -175,7 +174,7 @@ impl Core {
         let mut columns = added(&self.classifier, &verdicts, &names.label, false);
         let (field, labels) = columns.swap_remove(0);
         if is_array {
-            return Ok(Py::new(py, PyArray::try_new(labels, field)?)?.into_any());
+            return Ok(Py::new(py, PyArray::new(labels, field))?.into_any());
         }
         // Cut as the messages were.
         let mut row = 0;

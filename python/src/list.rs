@@ -26,7 +26,9 @@ impl Texts {
                 texts.data.extend_from_slice(&bytes.to_vec());
             } else if !is_missing(&value)? {
                 let kind = value.get_type().name()?;
-                return Err(PyTypeError::new_err(format!("{what} {row}: expected str, bytes or None, got {kind}")));
+                return Err(PyTypeError::new_err(format!(
+                    "{what} {row}: expected str, bytes or None, got {kind}"
+                )));
             }
             texts.ends.push(texts.data.len());
         }

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use rayon::ThreadPool;
 use rayon::prelude::*;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -60,6 +61,16 @@ impl Classifier {
     /// # Errors
     /// Those of [`Classifier::classify`], and when it was stopped.
     pub fn classify_unless(&self, rows: &[Row<'_>], stop: &AtomicBool) -> Result<Vec<Verdict>> {
+        if rayon::current_thread_index().is_none() {
+            return self.work(rows, stop);
+        }
+        // While it waits for our threads, a thread of the caller's pool takes up another of its tasks. That may be one that waits
+        // for a template which this one is encoding, so nothing of this must happen on such a thread.
+        let done = std::thread::scope(|scope| scope.spawn(|| self.work(rows, stop)).join());
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn work(&self, rows: &[Row<'_>], stop: &AtomicBool) -> Result<Vec<Verdict>> {
         let pool = self.pool()?;
         let work = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let table_size = self.session.resources.table_size;
