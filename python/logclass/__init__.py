@@ -9,11 +9,8 @@ Rows may be lists, NumPy arrays, pandas, polars and pyarrow objects, and whateve
 of the command ``logclass classify`` for the same messages, without an LLM: a classifier never asks one.
 """
 
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from typing import NamedTuple
 
 from logclass._core import Core as _Core
@@ -222,6 +219,9 @@ def evaluate(labelled, **options):
 
     Options are those of ``logclass eval``, with underscores: ``model="mine.safetensors"``, ``cv=5``.
     """
+    import json
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
         _run("eval", _paths(labelled), {**options, "json": report})
@@ -231,6 +231,8 @@ def evaluate(labelled, **options):
 
 def _run(command, arguments, options):
     """Runs a command in a process of its own, which Ctrl-C ends, and raises what it says when it fails."""
+    import subprocess
+
     flags = []
     for name, value in {"quiet": True, **options}.items():
         flag = "--" + name.replace("_", "-")

@@ -299,8 +299,9 @@ impl RowFormat {
 
 fn cell_of(shape: &Shape, name: &str) -> Vec<u8> {
     match shape {
-        Shape::Csv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
-        Shape::LabelsToCsv { delimiter, safe, .. } => cell(name.as_bytes(), *delimiter, *safe).into_owned(),
+        Shape::Csv { delimiter, safe, .. } | Shape::LabelsToCsv { delimiter, safe, .. } => {
+            cell(name.as_bytes(), *delimiter, *safe).into_owned()
+        }
         Shape::TextToCsv { safe } => cell(name.as_bytes(), b',', *safe).into_owned(),
         Shape::Json { .. } | Shape::LabelsToJson { .. } | Shape::TextToJson { .. } => json(name),
     }

@@ -82,7 +82,10 @@ impl Stages<'_> {
     /// # Errors
     /// When somebody wants no more of it.
     pub(super) fn go_on(&self) -> Result<()> {
-        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { bail!("stopped") } else { Ok(()) }
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            bail!("stopped");
+        }
+        Ok(())
     }
 
     /// Model and LLM, for the templates of `drafts` that the table does not have: each once.

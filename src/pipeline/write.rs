@@ -131,9 +131,7 @@ pub(super) fn write_chunk(
     for (record, verdict) in chunk.records.iter().zip(&verdicts) {
         gaps.copy(copied, record.start as usize, destination, &mut piece)?;
         let hole = if record.start == 0 { chunk.hole } else { 0 };
-        if !format.writes(verdict.label) {
-            tally.filtered += 1;
-        } else {
+        if format.writes(verdict.label) {
             format.row(&chunk, record, verdict, cascade, &mut piece);
             if hole > 0 && format.writes_gaps() {
                 let (place, zero) = format.hole(&piece);
@@ -141,6 +139,8 @@ pub(super) fn write_chunk(
                 destination.output.repeat(zero, hole)?;
                 piece.drain(..place);
             }
+        } else {
+            tally.filtered += 1;
         }
         copied = record.next as usize;
         tally.count(verdict);

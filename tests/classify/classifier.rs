@@ -142,7 +142,7 @@ fn a_call_that_nobody_wants_any_more_ends_with_an_error_and_spoils_nothing() {
 fn no_rows_are_no_verdicts_and_a_row_without_a_message_is_unclassified() {
     let classifier = Classifier::new(&session(1, 1), false);
     assert_eq!(classifier.classify(&[]).unwrap(), []);
-    let verdicts = classifier.classify(&[Row::default(); 40_000]).unwrap();
+    let verdicts = classifier.classify(&vec![Row::default(); 40_000]).unwrap();
     assert_eq!(verdicts.len(), 40_000);
     assert!(verdicts.iter().all(|verdict| verdict.reason == Reason::Empty));
     let warned = Row { message: b"something odd", severity: b"error", source: b"" };
