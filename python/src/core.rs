@@ -312,7 +312,7 @@ fn chunks(array: AnyArray) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
 }
 
 fn texts<'a>(chunks: &'a [ArrayRef], what: &str) -> PyResult<Vec<&'a [u8]>> {
-    let mut texts = Vec::with_capacity(chunks.iter().map(|chunk| chunk.len()).sum());
+    let mut texts = Vec::with_capacity(chunks.iter().map(Array::len).sum());
     chunks.iter().try_for_each(|chunk| append(chunk, what, &mut texts))?;
     Ok(texts)
 }
@@ -351,7 +351,7 @@ fn interruptible<T: Send>(
                         return Err(Error::new_err("the thread that classifies panicked"));
                     }
                     Err(RecvTimeoutError::Timeout) => {
-                        if let Err(interrupted) = Python::attach(|py| py.check_signals()) {
+                        if let Err(interrupted) = Python::attach(Python::check_signals) {
                             stop.store(true, Ordering::Relaxed);
                             return Err(interrupted);
                         }
