@@ -331,6 +331,7 @@ fn interruptible_if<T: Send>(
 
 /// Does `work` without Python's lock, and ends it soon after Ctrl-C: only the thread that asked can notice that, so another one
 /// works.
+#[allow(clippy::redundant_closure_for_method_calls)] // the method alone is not general enough in its lifetime
 fn interruptible<T: Send>(
     py: Python<'_>,
     work: impl FnOnce(&AtomicBool) -> anyhow::Result<T> + Send,
@@ -351,7 +352,7 @@ fn interruptible<T: Send>(
                         return Err(Error::new_err("the thread that classifies panicked"));
                     }
                     Err(RecvTimeoutError::Timeout) => {
-                        if let Err(interrupted) = Python::attach(Python::check_signals) {
+                        if let Err(interrupted) = Python::attach(|py| py.check_signals()) {
                             stop.store(true, Ordering::Relaxed);
                             return Err(interrupted);
                         }
