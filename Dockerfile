@@ -8,6 +8,7 @@ COPY Cargo.toml Cargo.lock build.rs ./
 COPY benches benches
 COPY examples examples
 COPY models models
+COPY python python
 COPY resources resources
 COPY src src
 # glibc, linked statically: musl's allocator is slow where several threads allocate. Naming the target, whichever it

@@ -22,10 +22,66 @@ mod train;
 
 use anyhow::Result;
 use clap::CommandFactory;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+use std::path::Path;
 
-use crate::cli::{Cli, Command};
-use crate::console::print;
-use crate::error::ExitStatus;
+use crate::cli::{Cli, Command, Refusal, Stages, parse};
+use crate::config::Columns;
+use crate::console::{print, tell};
+use crate::environment::settle_temporary_folder;
+use crate::error::{ExitStatus, exit_status_of, one_line, usage};
+use crate::pipeline::Resources;
+use crate::session::Session;
+
+/// Parses `arguments`, the program's name first, runs the command and tells what stopped it; returns the exit status.
+pub fn main(arguments: &[OsString]) -> u8 {
+    settle_temporary_folder();
+    let cli = match parse(arguments) {
+        Ok(cli) => cli,
+        Err(Refusal::Clap(error)) if error.kind() == ErrorKind::DisplayVersion => {
+            return exit_code(print(version().as_bytes()));
+        }
+        Err(Refusal::Clap(error)) => {
+            // Nobody is left to tell that it cannot be told.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(ExitStatus::Usage.code());
+        }
+        Err(Refusal::Variable(why)) => return exit_code(Err(usage(why))),
+    };
+    if !handles_signals(&cli) {
+        watch_signals();
+    }
+    exit_code(run(&cli))
+}
+
+/// The exit status of a run, whose error, if it is one, is told.
+fn exit_code(ran: Result<ExitStatus>) -> u8 {
+    let status = ran.unwrap_or_else(|error| {
+        let status = exit_status_of(&error);
+        if status != ExitStatus::Done {
+            tell(&format!("logclass: {}\n", one_line(&error)));
+        }
+        status
+    });
+    status.code()
+}
+
+/// A session as `classify` has it with these flags, but without an LLM, and what its configuration calls the columns.
+///
+/// # Errors
+/// When a file cannot be read, or they make no sense together.
+pub fn session(
+    stages: &Stages,
+    min_confidence: Option<f32>,
+    verdicts: Option<&Path>,
+    resources: Resources,
+) -> Result<(Session, Columns)> {
+    let config = setup::config(stages.config.as_deref())?;
+    let cascade = setup::cascade(stages, &config, min_confidence, false)?;
+    let verdicts = setup::verdicts(verdicts, &cascade, resources.table_size)?;
+    Ok((Session::new(cascade, None, resources).knowing(verdicts), config.columns))
+}
 
 /// Runs the command that was asked for.
 ///

@@ -30,13 +30,14 @@ impl Stages<'_> {
     /// The verdict on each of `rows`. Nothing is said of an LLM that did not answer, unless its answers are required.
     ///
     /// # Errors
-    /// When a row is too long, the encoder fails, or a required answer does not come.
+    /// When a row is too long, the encoder fails, a required answer does not come, or somebody wants no more of it.
     pub fn verdicts(&self, pool: &ThreadPool, work: &mut Work, rows: &[Row<'_>]) -> Result<Vec<Verdict>> {
         let mut verdicts = Vec::with_capacity(rows.len());
         let mut tally = Tally::new(self.cascade.labels().len());
         let mut rest = rows;
         // A step takes as many chunks as give each thread something to do, so no more than those are copied at a time.
         while !rest.is_empty() {
+            self.go_on()?;
             let mut chunks = Vec::new();
             while !rest.is_empty() && chunks.len() < 4 * pool.current_num_threads() {
                 let (chunk, rows) = chunk_of(rest, rows.len() - rest.len())?;

@@ -1,10 +1,11 @@
 //! One step: chunks in, the same chunks with their verdicts out. The one way in which rows are classified, of a file as of a
 //! caller's memory.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::classified::{Classified, Known};
@@ -29,6 +30,8 @@ pub struct Stages<'a> {
     pub verdicts: &'a Verdicts,
     /// Who is asked where a path leads to it.
     pub llm: Option<&'a Llm>,
+    /// Set by who wants no more of it: the work ends soon, with an error.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 /// What a run knows, from step to step. It only changes between two steps, so the rows of a step read it without a lock.
@@ -74,6 +77,17 @@ impl Stages<'_> {
         Ok((classified, new))
     }
 
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// When somebody wants no more of it.
+    pub(super) fn go_on(&self) -> Result<()> {
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            bail!("stopped");
+        }
+        Ok(())
+    }
+
     /// Model and LLM, for the templates of `drafts` that the table does not have: each once.
     fn settle(&self, pool: &ThreadPool, drafts: &[Draft]) -> Result<KeyMap<Known>> {
         let mut distinct: HashMap<Key, &Fresh> = HashMap::new();
@@ -106,8 +120,12 @@ impl Stages<'_> {
     }
 
     fn encode(&self, pool: &ThreadPool, templates: &[&Template]) -> Result<Vec<Verdict>> {
-        let batches = || templates.par_chunks(ENCODE_BATCH).map(|batch| self.cascade.by_model(batch));
-        let verdicts: Vec<Vec<Verdict>> = pool.install(|| batches().collect::<Result<_>>())?;
+        let batch = |batch| {
+            self.go_on()?;
+            self.cascade.by_model(batch)
+        };
+        let verdicts: Vec<Vec<Verdict>> =
+            pool.install(|| templates.par_chunks(ENCODE_BATCH).map(batch).collect::<Result<_>>())?;
         Ok(verdicts.concat())
     }
 }

@@ -102,7 +102,7 @@ impl Session {
     }
 
     fn stages(&self) -> Stages<'_> {
-        Stages { cascade: &self.cascade, verdicts: &self.verdicts, llm: self.llm.as_deref() }
+        Stages { cascade: &self.cascade, verdicts: &self.verdicts, llm: self.llm.as_deref(), stop: None }
     }
 
     /// The same with an LLM of its own, within the same budget: to stop it stops nobody else.

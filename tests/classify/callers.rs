@@ -1,6 +1,8 @@
 //! Programs that hand rows over and count what comes back: one row out for each row in.
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
 
 use crate::harness::{Folder, Ran, SMALL, rows};
 
@@ -175,4 +177,25 @@ impl Folder {
         self.write(name, content);
         self.run([name, "--only-label", "--no-source"]).ended(0)
     }
+}
+
+#[test]
+fn a_live_row_is_answered_at_once_whether_it_can_be_read_or_not() {
+    let folder = Folder::new();
+    let mut command = folder.command(["--format", "ndjson", "--follow", "--on-bad-row", "unclassified"]);
+    command.args(["--only-label", "--label-column", "result"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for (line, label) in [
+        ("oops", "Unclassified"),
+        ("{\"log_message\":\"user 1 logged in\"}", "User Action"),
+        ("{}", "Unclassified"),
+        ("{\"log_message\":\"backup\"}", "System Notification"),
+    ] {
+        writeln!(input, "{line}").unwrap();
+        assert_eq!(answers.next().unwrap().unwrap(), format!("{{\"result\":\"{label}\"}}"));
+    }
+    drop(input);
+    assert!(answers.next().is_none() && child.wait().unwrap().success());
 }

@@ -8,8 +8,10 @@ use logclass::head::Head;
 use logclass::pipeline::Resources;
 use logclass::session::{Classifier, Row, Session};
 use logclass::verdict::Reason;
+use rayon::prelude::*;
 use std::fmt::Write;
 use std::sync::Barrier;
+use std::sync::atomic::AtomicBool;
 
 use crate::harness::{Folder, RULES, rows};
 
@@ -108,6 +110,32 @@ fn a_template_is_encoded_once_however_many_threads_and_calls_meet_it() {
     let reason = explaining.classify(&rows[2..3]).unwrap()[0];
     assert!(explaining.explain(&reason).starts_with("most like: "), "{reason:?}");
     assert_eq!(session.verdicts().encoded(), templates + 1);
+}
+
+#[test]
+fn tasks_of_a_pool_that_meet_the_same_templates_do_not_wait_for_each_other_for_ever() {
+    let messages = messages();
+    let rows = rows_of(&messages);
+    let expected = Classifier::new(&session(2, 10_000), false).classify(&rows).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    for _ in 0..3 {
+        let shared = Classifier::new(&session(2, 10_000), false);
+        let found: Vec<_> =
+            pool.install(|| (0..24).into_par_iter().map(|_| shared.classify(&rows).unwrap()).collect());
+        assert!(found.iter().all(|verdicts| *verdicts == expected));
+    }
+}
+
+#[test]
+fn a_call_that_nobody_wants_any_more_ends_with_an_error_and_spoils_nothing() {
+    let messages = messages();
+    let rows = rows_of(&messages);
+    let classifier = Classifier::new(&session(2, 10_000), false);
+    assert!(classifier.classify_unless(&rows, &AtomicBool::new(true)).is_err());
+    assert_eq!(
+        classifier.classify(&rows).unwrap(),
+        Classifier::new(&session(1, 10_000), false).classify(&rows).unwrap()
+    );
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn classify(csv: &[u8], limits: Limits, threads: usize, dribble: usize) -> Optio
     let mut format = RowFormat::new(CASCADE.labels(), shape, added, &LabelFilter::All);
     let resources = Resources { threads, table_size: 2 };
     let verdicts = Verdicts::new(2);
-    let stages = Stages { cascade: &CASCADE, verdicts: &verdicts, llm: None };
+    let stages = Stages { cascade: &CASCADE, verdicts: &verdicts, llm: None, stop: None };
     let tally = Pipeline::new(stages, resources)
         .run(input.reader, &mut destination, &mut format, &mut Progress::new(None, true))
         .ok()?;
