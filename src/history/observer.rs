@@ -5,6 +5,7 @@
 //! a chunk's groups to the entries. Only an entry that is new has its template made and redacted.
 
 use std::collections::HashSet;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::collection::Collection;
 use super::entry::{Entry, Id};
@@ -113,6 +114,8 @@ pub struct Observer {
     limit: usize,
     places: PrehashedMap<u64, usize>,
     entries: Vec<(u64, Entry)>,
+    sources: Redacted,
+    templates: Redacted,
     /// Name of the input that is being read.
     input: String,
     /// Its rows that came in earlier chunks.
@@ -135,6 +138,8 @@ impl Observer {
             limit: limit.max(1),
             places: PrehashedMap::default(),
             entries: Vec::new(),
+            sources: Redacted::default(),
+            templates: Redacted::default(),
             input: String::new(),
             rows: 0,
             live: None,
@@ -197,8 +202,10 @@ impl Observer {
         let source = source_of(&source, &envelope);
         let place = self.entries.len();
         let entry = Entry {
-            source: sample::example(source),
-            template: sample::template(&template::mask(&envelope.body)),
+            source: self.sources.of(source, sample::example),
+            template: self.templates.of(template::mask(&envelope.body).as_bytes(), |masked| {
+                sample::template(&String::from_utf8_lossy(masked))
+            }),
             label: label.name.to_owned(),
             severity: chunk.severity(record, &envelope),
             example: sample::example(&message),
@@ -242,6 +249,29 @@ impl Observer {
         }
         collection.shrink(self.limit);
         collection
+    }
+}
+
+/// Texts without secrets. A template comes from many sources and a source has many templates, and to look for secrets is
+/// most of what a new entry costs.
+#[derive(Default)]
+struct Redacted(PrehashedMap<u64, String>);
+
+impl Redacted {
+    /// Texts that are remembered.
+    const MOST: usize = 10_000;
+
+    fn of(&mut self, text: &[u8], redact: impl Fn(&[u8]) -> String) -> String {
+        let key = xxh3_64(text);
+        if let Some(known) = self.0.get(&key) {
+            return known.clone();
+        }
+        let redacted = redact(text);
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert(key, redacted.clone());
+        redacted
     }
 }
 

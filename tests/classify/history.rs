@@ -332,6 +332,21 @@ fn a_full_disk_leaves_the_history_as_it_was() {
 }
 
 #[test]
+fn a_history_of_many_nights_takes_the_room_of_one() {
+    let folder = desk();
+    let words =
+        |number: u32| -> String { number.to_string().bytes().map(|digit| char::from(digit + 49)).collect() };
+    let log: String = (0..4_000).map(|number| format!("backup of {} done\n", words(number))).collect();
+    folder.write("in.log", log);
+    let mut sizes = Vec::new();
+    for _ in 0..8 {
+        folder.run(["in.log", "--history", "h", "-o", "/dev/null"]).ended(0);
+        sizes.push(folder.read("h").len());
+    }
+    assert!(sizes.iter().all(|size| *size < 2 * sizes[0]), "{sizes:?}");
+}
+
+#[test]
 fn a_history_stays_within_its_size_and_says_so() {
     let folder = desk();
     let many: String =

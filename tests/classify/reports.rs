@@ -151,6 +151,16 @@ fn places_and_labels_are_written_in_one_way() {
     folder.write("a.csv", csv);
     let exported = |format: &str| logclass(&folder, &["report", "a.csv", "--format", format]).ended(0).text();
     assert!(exported("markdown").contains("| a.csv&#58;2: disk sda died |"), "{}", exported("markdown"));
+    // No two regions of a page have one name.
+    let page = exported("html");
+    let mut names: Vec<&str> =
+        page.split(" aria-label=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    names.retain(|name| !name.starts_with("in "));
+    names.extend(page.split("<h2 id=").skip(1).filter_map(|rest| rest.split(['>', '<']).nth(1)));
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
     assert!(exported("html").contains("<bdi>a.csv:2</bdi>"), "{}", exported("html"));
     assert!(exported("markdown").contains("| Unclassified | 2 | 100.0 % | 2 |"), "{}", exported("markdown"));
     folder.write("b.csv", "source,log_message,target_label\n");

@@ -93,19 +93,21 @@ fn totals(comparison: &Comparison, names: Names<'_>) -> String {
 
 fn kinds(comparison: &Comparison) -> String {
     let incidents = comparison.incidents(false);
-    let count = |kind| {
+    let count = |kind: Kind, word: &str| {
         let templates = comparison.certain().filter(|change| change.kind == kind).count();
         match incidents.iter().filter(|incident| incident[0].kind == kind).count() {
-            places if places < templates => format!("{templates} (in {})", counted(places as u64, "place")),
-            _ => templates.to_string(),
+            places if places < templates => {
+                format!("{} {word} (in {})", grouped(templates as u64), counted(places as u64, "place"))
+            }
+            _ => format!("{} {word}", grouped(templates as u64)),
         }
     };
     format!(
-        "{} new, {} gone, {} more frequent, {} less frequent than chance allows",
-        count(Kind::New),
-        count(Kind::Gone),
-        count(Kind::More),
-        count(Kind::Less)
+        "{}, {}, {}, {} than chance allows",
+        count(Kind::New, "new"),
+        count(Kind::Gone, "gone"),
+        count(Kind::More, "more frequent"),
+        count(Kind::Less, "less frequent")
     )
 }
 

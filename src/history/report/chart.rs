@@ -111,13 +111,12 @@ pub fn stacked(id: &str, title: &str, bands: &[Band], timeline: &Timeline) -> St
             html(stated(&band.name))
         );
     }
-    for place in ticks(timeline.intervals) {
+    for place in ticks(timeline.intervals, plot_width) {
         #[allow(clippy::cast_precision_loss)] // a few dozen
         let x = left + step * place as f64;
-        let anchor = if place * 5 > timeline.intervals * 4 { "end" } else { "start" };
         let _ = writeln!(
             svg,
-            "<text class=\"axis\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+            "<text class=\"axis\" x=\"{x:.1}\" y=\"{}\">{}</text>",
             HEIGHT - 6,
             minute(start_of(timeline, place))
         );
@@ -131,10 +130,15 @@ fn start_of(timeline: &Timeline, place: usize) -> i64 {
     timeline.start.saturating_add(place.saturating_mul(timeline.width()))
 }
 
-/// Intervals that have their time written below.
-fn ticks(intervals: usize) -> Vec<usize> {
+/// Room that a time takes.
+const TICK: f64 = 115.0;
+
+/// Intervals that have their time written below: as many as have room beside each other.
+#[allow(clippy::cast_precision_loss)] // coordinates
+fn ticks(intervals: usize, width: f64) -> Vec<usize> {
     let step = intervals.div_ceil(5).max(1);
-    (0..intervals).step_by(step).collect()
+    let fits = |place: &usize| width * (intervals - place) as f64 / intervals as f64 >= TICK;
+    (0..intervals).step_by(step).filter(fits).collect()
 }
 
 /// `1.5k`, `20M`.
@@ -203,6 +207,19 @@ mod tests {
         assert_eq!([0, 1, 3, 10, 11, 499, 2_550].map(rounded_up), [1, 1, 4, 10, 20, 500, 3_000]);
         assert_eq!(rounded_up(u64::MAX), u64::MAX);
         assert_eq!([0, 9_999, 15_000, 2_000_000].map(compact), ["0", "9,999", "15k", "2M"]);
+    }
+
+    #[test]
+    fn times_below_a_chart_do_not_overlap() {
+        for intervals in 1..=72 {
+            let ticks = ticks(intervals, 844.0);
+            let at = |place: usize| {
+                844.0 * f64::from(u32::try_from(place).unwrap())
+                    / f64::from(u32::try_from(intervals).unwrap())
+            };
+            assert!(!ticks.is_empty() && ticks.iter().all(|&place| at(place) + TICK <= 844.0), "{intervals}");
+            assert!(ticks.windows(2).all(|pair| at(pair[1]) - at(pair[0]) >= TICK), "{intervals}: {ticks:?}");
+        }
     }
 
     #[test]

@@ -149,12 +149,12 @@ fn spark(figures: &Figures, counts: &[u64], class: &str) -> String {
     if figures.has_times() { sparkline(counts, class) } else { String::new() }
 }
 
-/// A table in a region that scrolls by itself where the page is narrow.
+/// A table in a region that scrolls by itself where the page is narrow, and is not called what its section is.
 fn table(page: &mut String, caption: &str, columns: &[&str], rows: impl FnOnce(&mut String)) {
     let caption = html(caption);
     let _ = write!(
         page,
-        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\">\n<table>\n\
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\">\n<table>\n\
          <caption class=\"unseen\">{caption}</caption>\n<thead><tr>"
     );
     for column in columns {

@@ -57,8 +57,8 @@ function chart(title, bands, figures, hueOf) {
     svg.append(draw("path", { class: hueOf(band.name), d: path }, draw("title", {}, band.name || "none stated")));
   }
   for (let place = 0; place < count; place += Math.max(Math.ceil(count / 5), 1)) {
-    const anchor = place * 5 > count * 4 ? "end" : "start";
-    svg.append(draw("text", { x: plotLeft + step * place, y: plotHeight - 5, "text-anchor": anchor }, timeAt(place)));
+    const x = plotLeft + step * place;
+    if (x + 115 <= plotWidth) svg.append(draw("text", { x, y: plotHeight - 5 }, timeAt(place)));
   }
   return make("div", { class: "plot", tabindex: "0", role: "region", "aria-label": title }, svg);
 }
