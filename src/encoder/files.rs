@@ -61,7 +61,7 @@ pub struct EncoderFiles {
 /// Name of the bundled encoder.
 pub const BUNDLED_NAME: &str = "all-MiniLM-L6-v2-logs";
 /// SHA-256 of `models/all-MiniLM-L6-v2-logs/model.safetensors`, the f16 copy (checked by a test).
-pub const BUNDLED_SHA256: &str = "8c996b30d4a336ae12ff5f6377a083ca4a406a2b4d68c8f5a4bd437a2731c020";
+pub const BUNDLED_SHA256: &str = "9173dee1612022084608c4716c1e38eb60819cada303b61bfbcac1fcbb240375";
 
 /// SHA-256 of `models/all-MiniLM-L6-v2-logs/tokenizer.json` (checked by the same test).
 pub const BUNDLED_TOKENIZER_SHA256: &str = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037";
