@@ -47,4 +47,5 @@ def main():
     print(f"accuracy {right / rows:.3f} of {rows}, false alarms {alarms} of {quiet} ({alarms / max(1, quiet):.3f})")
 
 
-main()
+if __name__ == "__main__":
+    main()
