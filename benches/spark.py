@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""What labelling costs in Spark: the same job with and without it, on a cluster of two executors with a core each.
+
+    benches/spark.py FOLDER [ROWS]
+
+makes ROWS rows (1,000,000) of the corpus' messages with other numbers in them, as Parquet in FOLDER, and times jobs that read them, take
+them through Python and write them: `identity` changes nothing, `cold` is the first job of an application that labels, `warm` the
+same again. Then executors, Python workers and, under TRANSFORM, children are killed in the middle. Every result is held against
+the labels of `logclass classify` by id. Needs pyspark, pyarrow and the installed package.
+"""
+
+import csv
+import glob
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import pyarrow
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet
+
+CORPUS = pathlib.Path(__file__).parents[1] / "resources" / "corpus"
+TEMPLATES = 2_000
+FILES = 8
+SCHEMA = "id long, source string, log_message string"
+
+
+def make(folder, rows):
+    """Parquet for Spark and CSV for the command, of the same rows."""
+    chooser = random.Random(1)
+    lines = []
+    for path in sorted(CORPUS.glob("*/*.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            lines += [(row["source"], row["log_message"]) for row in csv.DictReader(file)]
+    lines = chooser.sample(lines, TEMPLATES)
+    (folder / "in").mkdir(parents=True)
+    per_file = rows // FILES
+    with (folder / "in.csv").open("wb") as out:
+        for number in range(FILES):
+            sources, messages = [], []
+            for _ in range(per_file):
+                source, message = lines[int(chooser.random() ** 2 * TEMPLATES)]
+                sources.append(source)
+                # Other numbers, so that nearly every message differs: those of three digits and more, which no template keeps.
+                messages.append(re.sub(r"\b[1-9]\d{2,}\b", lambda _: str(chooser.randrange(600, 99_999)), message))
+            ids = list(range(number * per_file, (number + 1) * per_file))
+            table = pyarrow.table({"id": ids, "source": sources, "log_message": messages})
+            pyarrow.parquet.write_table(table, folder / "in" / f"{number}.parquet", row_group_size=125_000)
+            pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=number == 0))
+
+
+def the_command(folder):
+    """The labels of the command line, in the order of the ids; and how long it took."""
+    begin = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "logclass", "classify", "--quiet", folder / "in.csv", "-o", folder / "labelled.csv"], check=True
+    )
+    seconds = time.monotonic() - begin
+    options = pyarrow.csv.ConvertOptions(include_columns=["id", "target_label"])
+    parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    table = pyarrow.csv.read_csv(folder / "labelled.csv", convert_options=options, parse_options=parsing)
+    return table.sort_by("id").column("target_label").combine_chunks(), seconds
+
+
+def check(folder, expected):
+    """Holds a job's output against the command's labels: as many rows, as many ids, the same label for each."""
+    table = pyarrow.parquet.read_table(folder, columns=["id", "target_label"]).sort_by("id")
+    assert table.num_rows == len(expected), (table.num_rows, len(expected))
+    assert len(table.column("id").unique()) == len(expected)
+    same = pyarrow.compute.equal(table.column("target_label").combine_chunks().cast("string"), expected.cast("string"))
+    assert pyarrow.compute.all(same).as_py(), "labels differ"
+
+
+def session():
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    spark = (
+        SparkSession.builder.master("local-cluster[2,1,1024]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.files.maxPartitionBytes", str(16 << 20))
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("OFF")
+    return spark
+
+
+def identity(df):
+    """What any job through Python costs."""
+    return df.mapInArrow(lambda batches: batches, df.schema)
+
+
+def timed(job, out):
+    shutil.rmtree(out, ignore_errors=True)
+    begin = time.monotonic()
+    job.write.parquet(str(out))
+    return time.monotonic() - begin
+
+
+def descendants(process):
+    """Every process below this one, with its command line."""
+    found = []
+    for path in glob.glob(f"/proc/{process}/task/*/children"):
+        try:
+            children = pathlib.Path(path).read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            try:
+                command = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parent = int(pathlib.Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            found.append((int(child), parent, command))
+            found += descendants(child)
+    return found
+
+
+def victim(kind):
+    """An executor, a Python worker (a child of a daemon), or the child of a TRANSFORM."""
+    below = descendants(os.getpid())
+    daemons = {process for process, parent, command in below if "pyspark.daemon" in command}
+    parents = {parent for _, parent, _ in below}
+    matching = {
+        "executor": [process for process, _, command in below if "CoarseGrainedExecutorBackend" in command and "java" in command],
+        "worker": [process for process, parent, _ in below if parent in daemons],
+        "child": [process for process, _, command in below if "logclass classify" in command and process not in parents],
+    }[kind]
+    return matching[0] if matching else None
+
+
+def killed(kind, job, out, after):
+    """Runs a job and kills one of its processes in the middle; returns whether there was one."""
+    done = []
+
+    def kill():
+        # A child is there from the task's first moment.
+        while not done and victim(kind) is None:
+            time.sleep(0.05)
+        time.sleep(after)
+        while not done:
+            if process := victim(kind):
+                os.kill(process, signal.SIGKILL)
+                done.append(process)
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    seconds = timed(job, out)
+    happened = bool(done)
+    done.append(None)
+    killer.join()
+    return happened, seconds
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    rows = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+    if not (folder / "in.csv").exists():
+        make(folder, rows)
+    expected, seconds = the_command(folder)
+    print(f"{len(expected):,} rows; the command: {seconds:.1f} s", flush=True)
+    verdicts = folder / "templates.verdicts"
+    if not verdicts.exists():
+        command = [sys.executable, "-m", "logclass", "learn", "--quiet", folder / "in.csv", "-o", verdicts]
+        subprocess.run(command, check=True)
+
+    from logclass.spark import classify
+
+    out = folder / "out"
+    spark = session()
+    df = spark.read.schema(SCHEMA).parquet(str(folder / "in"))
+    # So that executors, code generation and Python workers are there before anything is timed.
+    timed(identity(df), out)
+    plain = statistics.median(timed(identity(df), out) for _ in range(3))
+    print(f"identity {plain:.2f} s", flush=True)
+    for name, options in [("with verdicts", {"verdicts": verdicts}), ("without verdicts", {})]:
+        cold = timed(classify(df, **options), out)
+        check(out, expected)
+        warm = statistics.median(timed(classify(df, **options), out) for _ in range(3))
+        check(out, expected)
+        print(f"{name}: cold {cold:.2f} s ({cold / plain:.2f}), warm {warm:.2f} s ({warm / plain:.2f})", flush=True)
+    for kind in ("worker", "executor"):
+        happened, seconds = killed(kind, classify(df, verdicts=verdicts), out, warm / 3)
+        check(out, expected)
+        print(f"kill -9 of one {kind} ({'happened' if happened else 'did NOT happen'}): {seconds:.1f} s, all rows right", flush=True)
+    df.createOrReplaceTempView("logs")
+    command = f"{sys.executable} -m logclass classify --format ndjson --quiet --verdicts {verdicts}"
+    job = spark.sql(
+        "SELECT CAST(get_json_object(row, '$.id') AS long) AS id, get_json_object(row, '$.target_label') AS target_label FROM (SELECT "
+        f"TRANSFORM(to_json(struct(id, source, log_message))) USING '{command}' AS (row STRING) FROM logs)"
+    )
+    seconds = timed(job, out)
+    check(out, expected)
+    print(f"TRANSFORM {seconds:.1f} s", flush=True)
+    happened, seconds = killed("child", job, out, 1)
+    check(out, expected)
+    print(f"kill -9 of one child ({'happened' if happened else 'did NOT happen'}): {seconds:.1f} s, all rows right", flush=True)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()
