@@ -1,9 +1,12 @@
 """The recipes of docs/engines.md, in the engines themselves: DuckDB, Polars, pandas, Daft, ClickHouse, rsyslog and syslog-ng."""
 
+import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -134,9 +137,10 @@ for statement in open({str(CLICKHOUSE / "logclass.sql")!r}).read().split(";"):
 
 
 def test_clickhouse_labels_by_function_materialized_column_and_view(tmp_path):
-    messages = [NOT_UTF8 if message is None else (message or "").encode() for message in NASTY]
+    # Strings of ClickHouse are bytes; one that is no text stands where the others have a null.
+    messages = [NOT_UTF8 if message is None else message.encode() for message in NASTY]
     values = ", ".join(f"('app', unhex('{message.hex()}'), {row})" for row, message in enumerate(messages))
-    expected = logclass.Classifier().classify([None if message is None else message for message in NASTY])
+    expected = logclass.Classifier().classify(NASTY)
     (tmp_path / "insert.sql").write_text(f"INSERT INTO logs (source, log_message, time) VALUES {values}")
     found = clickhouse(
         tmp_path,
@@ -197,3 +201,59 @@ def test_a_process_that_is_killed_in_the_middle_of_a_record_gives_no_wrong_row(t
     child = subprocess.Popen([restarted, *flags.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     out, _ = child.communicate(row * 3, timeout=60)
     assert (out, child.returncode) == (b'{"result":"User Action"}\n' * 3, 0)
+
+
+# --- Streams of operators: a log socket in, a file with labels out.
+
+SYSLOG = [
+    b"User 4711 logged out",
+    b'worker "3" \\ crashed\tx',
+    b"caf\xe9 \xff was not found",
+    b"",
+    b"one\ntwo",
+    "a\u2028b".encode(),
+]
+
+
+@pytest.mark.parametrize("daemon", ["rsyslogd", "syslog-ng"])
+def test_a_syslog_daemon_labels_every_message(tmp_path, daemon):
+    found = shutil.which(daemon, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{daemon} is not installed (apt-get install rsyslog, or syslog-ng-core)")
+    program, out, log_socket = tmp_path / "logclass", tmp_path / "labelled.ndjson", tmp_path / "log"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logclass "$@"\n')
+    program.chmod(0o755)
+    name = "rsyslog" if daemon == "rsyslogd" else "syslog-ng"
+    deployed = (REPOSITORY / "resources" / "deploy" / f"{name}-logclass.conf").read_text()
+    deployed = deployed.replace("/usr/local/bin/logclass", str(program)).replace("/var/log/labelled.ndjson", str(out))
+    config, pid = tmp_path / "daemon.conf", tmp_path / "pid"
+    if daemon == "rsyslogd":
+        before = f'module(load="imuxsock" SysSock.Use="off")\ninput(type="imuxsock" Socket="{log_socket}")\n'
+        command = [found, "-n", "-f", config, "-i", pid]
+    else:
+        before = f'@version: 3.38\nsource s_src {{ unix-dgram("{log_socket}"); }};\n'
+        command = [found, "-F", "-f", config, "-R", tmp_path / "persist", "-p", pid, "-c", tmp_path / "control", "--no-caps"]
+    config.write_text(before + deployed)
+    child = subprocess.Popen(command)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            wait_for(log_socket.exists)
+            sender.connect(str(log_socket))
+            for message in SYSLOG:
+                sender.send(b"<11>Mar  2 08:00:23 app[12]: " + message)
+        wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") == len(SYSLOG))
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(timeout=30)
+    # Not splitlines, which takes U+2028 for the end of a line.
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]]
+    assert [row["target_label"] for row in rows][:1] == ["User Action"] and len(rows) == len(SYSLOG), rows
+    assert rows[0]["source"] == "app" and rows[0]["log_message"].strip() == "User 4711 logged out"
+    assert rows[3]["target_label"] == "Unclassified"
+
+
+def wait_for(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "nothing came within half a minute"
+        time.sleep(0.05)
