@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What labelling costs in Spark: the same job with and without it, on a cluster of two executors with a core each.
+"""What labelling costs in Spark: a job with and without it, on two executors with a core each.
 
     benches/spark.py FOLDER [ROWS]
 
-makes ROWS rows (1,000,000) of the corpus' messages with other numbers in them, as Parquet in FOLDER, and times jobs that read them, take
-them through Python and write them: `identity` changes nothing, `cold` is the first job of an application that labels, `warm` the
-same again. Then executors, Python workers and, under TRANSFORM, children are killed in the middle. Every result is held against
-the labels of `logclass classify` by id. Needs pyspark, pyarrow and the installed package.
+makes ROWS rows (1,000,000) of the corpus' messages with other numbers in them, as Parquet in FOLDER, and times
+jobs that read them, take them through Python and write them: `identity` changes nothing, `cold` is the first
+job of an application that labels, `warm` the same again. Then an executor, a Python worker and, under
+TRANSFORM, a child are killed in the middle. Every result is held against the labels of `logclass classify` by
+id. Needs pyspark, pyarrow and the installed package. Beyond a million, messages repeat.
 """
 
 import csv
@@ -31,6 +32,7 @@ import pyarrow.parquet
 CORPUS = pathlib.Path(__file__).parents[1] / "resources" / "corpus"
 TEMPLATES = 2_000
 FILES = 8
+DISTINCT = 1_000_000
 SCHEMA = "id long, source string, log_message string"
 
 
@@ -43,26 +45,47 @@ def make(folder, rows):
             lines += [(row["source"], row["log_message"]) for row in csv.DictReader(file)]
     lines = chooser.sample(lines, TEMPLATES)
     (folder / "in").mkdir(parents=True)
-    per_file = rows // FILES
+    per_file = min(rows, DISTINCT) // FILES
+    tables = []
     with (folder / "in.csv").open("wb") as out:
-        for number in range(FILES):
+        for number in range(rows // per_file):
+            ids = list(range(number * per_file, (number + 1) * per_file))
+            if number >= FILES:
+                write(folder, number, tables[number % FILES].set_column(0, "id", [ids]), out)
+                continue
             sources, messages = [], []
             for _ in range(per_file):
                 source, message = lines[int(chooser.random() ** 2 * TEMPLATES)]
                 sources.append(source)
-                # Other numbers, so that nearly every message differs: those of three digits and more, which no template keeps.
-                messages.append(re.sub(r"\b[1-9]\d{2,}\b", lambda _: str(chooser.randrange(600, 99_999)), message))
-            ids = list(range(number * per_file, (number + 1) * per_file))
-            table = pyarrow.table({"id": ids, "source": sources, "log_message": messages})
-            pyarrow.parquet.write_table(table, folder / "in" / f"{number}.parquet", row_group_size=125_000)
-            pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=number == 0))
+                # Other numbers, so that most messages differ, but none that templates tell apart.
+                messages.append(
+                    re.sub(r"\b[1-9]\d{2,}\b", lambda _: str(chooser.randrange(600, 99_999)), message)
+                )
+            tables.append(pyarrow.table({"id": ids, "source": sources, "log_message": messages}))
+            write(folder, number, tables[number], out)
+
+
+def write(folder, number, table, out):
+    """A file of Parquet, and the same rows behind those of the CSV."""
+    pyarrow.parquet.write_table(table, folder / "in" / f"{number}.parquet", row_group_size=125_000)
+    pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=number == 0))
 
 
 def the_command(folder):
     """The labels of the command line, in the order of the ids; and how long it took."""
     begin = time.monotonic()
     subprocess.run(
-        [sys.executable, "-m", "logclass", "classify", "--quiet", folder / "in.csv", "-o", folder / "labelled.csv"], check=True
+        [
+            sys.executable,
+            "-m",
+            "logclass",
+            "classify",
+            "--quiet",
+            folder / "in.csv",
+            "-o",
+            folder / "labelled.csv",
+        ],
+        check=True,
     )
     seconds = time.monotonic() - begin
     options = pyarrow.csv.ConvertOptions(include_columns=["id", "target_label"])
@@ -72,11 +95,13 @@ def the_command(folder):
 
 
 def check(folder, expected):
-    """Holds a job's output against the command's labels: as many rows, as many ids, the same label for each."""
+    """Holds a job's output against the command's labels: as many rows, as many ids, the same labels."""
     table = pyarrow.parquet.read_table(folder, columns=["id", "target_label"]).sort_by("id")
     assert table.num_rows == len(expected), (table.num_rows, len(expected))
     assert len(table.column("id").unique()) == len(expected)
-    same = pyarrow.compute.equal(table.column("target_label").combine_chunks().cast("string"), expected.cast("string"))
+    same = pyarrow.compute.equal(
+        table.column("target_label").combine_chunks().cast("string"), expected.cast("string")
+    )
     assert pyarrow.compute.all(same).as_py(), "labels differ"
 
 
@@ -134,9 +159,17 @@ def victim(kind):
     daemons = {process for process, parent, command in below if "pyspark.daemon" in command}
     parents = {parent for _, parent, _ in below}
     matching = {
-        "executor": [process for process, _, command in below if "CoarseGrainedExecutorBackend" in command and "java" in command],
+        "executor": [
+            process
+            for process, _, command in below
+            if "CoarseGrainedExecutorBackend" in command and "java" in command
+        ],
         "worker": [process for process, parent, _ in below if parent in daemons],
-        "child": [process for process, _, command in below if "logclass classify" in command and process not in parents],
+        "child": [
+            process
+            for process, _, command in below
+            if "logclass classify" in command and process not in parents
+        ],
     }[kind]
     return matching[0] if matching else None
 
@@ -191,15 +224,22 @@ def main():
         check(out, expected)
         warm = statistics.median(timed(classify(df, **options), out) for _ in range(3))
         check(out, expected)
-        print(f"{name}: cold {cold:.2f} s ({cold / plain:.2f}), warm {warm:.2f} s ({warm / plain:.2f})", flush=True)
+        print(
+            f"{name}: cold {cold:.2f} s ({cold / plain:.2f}), warm {warm:.2f} s ({warm / plain:.2f})",
+            flush=True,
+        )
     for kind in ("worker", "executor"):
         happened, seconds = killed(kind, classify(df, verdicts=verdicts), out, warm / 3)
         check(out, expected)
-        print(f"kill -9 of one {kind} ({'happened' if happened else 'did NOT happen'}): {seconds:.1f} s, all rows right", flush=True)
+        print(
+            f"kill -9 of a {kind} ({'done' if happened else 'too late'}): {seconds:.1f} s, all rows right",
+            flush=True,
+        )
     df.createOrReplaceTempView("logs")
     command = f"{sys.executable} -m logclass classify --format ndjson --quiet --verdicts {verdicts}"
     job = spark.sql(
-        "SELECT CAST(get_json_object(row, '$.id') AS long) AS id, get_json_object(row, '$.target_label') AS target_label FROM (SELECT "
+        "SELECT CAST(get_json_object(row, '$.id') AS long) AS id, "
+        "get_json_object(row, '$.target_label') AS target_label FROM (SELECT "
         f"TRANSFORM(to_json(struct(id, source, log_message))) USING '{command}' AS (row STRING) FROM logs)"
     )
     seconds = timed(job, out)
@@ -207,7 +247,10 @@ def main():
     print(f"TRANSFORM {seconds:.1f} s", flush=True)
     happened, seconds = killed("child", job, out, 1)
     check(out, expected)
-    print(f"kill -9 of one child ({'happened' if happened else 'did NOT happen'}): {seconds:.1f} s, all rows right", flush=True)
+    print(
+        f"kill -9 of one child ({'happened' if happened else 'too late'}): {seconds:.1f} s, all rows right",
+        flush=True,
+    )
     spark.stop()
 
 

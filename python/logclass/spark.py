@@ -5,8 +5,9 @@
 >>> register(spark)
 >>> spark.sql("SELECT logclass(app, log_message) FROM logs")
 
-Each Python worker holds one classifier for each set of options and keeps it between tasks. Files (``verdicts``, ``model``, ``config``,
-rule packs) are read on the driver and shipped with ``addFile``. Labels are those of ``logclass classify --no-llm``.
+Each Python worker holds one classifier for each set of options and keeps it between tasks.
+Files (``verdicts``, ``model``, ``config``, rule packs) are read on the driver and shipped with ``addFile``. Labels are
+those of ``logclass classify --no-llm``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from logclass import Classifier, UsageError
 
@@ -43,7 +44,7 @@ class _File(NamedTuple):
 
 
 class _Options(NamedTuple):
-    """Those of a classifier. They travel to the workers, where they are the key of the classifier made of them."""
+    """Those of a classifier. On the workers they are the key of the classifier that is made of them."""
 
     config: Optional[_File]
     model: Optional[_File]
@@ -58,14 +59,14 @@ class _Options(NamedTuple):
 class _Column(NamedTuple):
     """A column's number, and the fields within it that lead to a text."""
 
-    index: int
+    number: int
     fields: tuple[str, ...]
 
 
 #: The classifiers of this worker: what one learned of a template serves later tasks as well.
 _classifiers: dict[_Options, Classifier] = {}
 
-#: Copies of shipped files. An executor that joins late fetches them from here, so they stay until the driver ends.
+#: Copies of shipped files, until the driver ends: an executor that joins late fetches them from here.
 _shipped: Optional[tempfile.TemporaryDirectory[str]] = None
 
 
@@ -88,8 +89,9 @@ def classify(
     """``df`` with the column ``target_label`` appended, one row for each row, also for a streaming DataFrame.
 
     message, source, severity:
-        names of columns of text or bytes, or of fields in structs (``log.body``). They default to ``log_message``, to
-        ``source`` if there is such a column, and to none, or to what ``[columns]`` of the configuration says
+        names of columns of text or bytes, or of fields in structs (``log.body``). They default to
+        ``log_message``, to ``source`` if there is such a column, and to none, or to what ``[columns]`` of the
+        configuration says
     label:
         name of the column that is added
     explain:
@@ -123,11 +125,15 @@ def classify(
             raise UsageError(f'there is a column "{name}" already: name another with label=, or drop it')
     kinds = {"label_confidence": FloatType()}
     fields = [*schema.fields, *(StructField(name, kinds.get(name, StringType()), False) for name in added)]
-    # Spark finds columns of such a function by their names, where one with a dot or one that occurs twice fails it.
+    # Spark looks for the columns of such a function by name, and fails if one has a dot or occurs twice.
     numbers = [str(index) for index in range(len(fields))]
-    numbered = [StructField(number, one.dataType, one.nullable, one.metadata) for number, one in zip(numbers, fields)]
+    numbered = [
+        StructField(number, one.dataType, one.nullable, one.metadata) for number, one in zip(numbers, fields)
+    ]
     rows = df.toDF(*numbers[: len(schema)])
-    return rows.mapInArrow(partial(_labelled, options, columns, numbers), StructType(numbered)).toDF(*(one.name for one in fields))
+    return rows.mapInArrow(partial(_labelled, options, columns, numbers), StructType(numbered)).toDF(
+        *(one.name for one in fields)
+    )
 
 
 def register(
@@ -142,8 +148,9 @@ def register(
     min_confidence: Optional[float] = None,
     threads: int = 1,
 ) -> None:
-    """Makes the label a function of SQL: ``logclass(message)``, ``logclass(source, message)``, ``logclass(source, message, severity)``.
+    """Makes the label a function of SQL.
 
+    It takes ``(message)``, ``(source, message)`` or ``(source, message, severity)``, as text or bytes.
     Options are those of :func:`classify`. Needs Spark 4.1, which has Arrow UDFs.
     """
     try:
@@ -177,7 +184,9 @@ def _labelled(
 def _labels(options: _Options, *columns: pyarrow.Array) -> pyarrow.Array:
     """On a worker: the labels for an Arrow UDF."""
     if len(columns) > 3:
-        raise UsageError(f"expected (message), (source, message) or (source, message, severity), got {len(columns)} columns")
+        raise UsageError(
+            f"expected (message), (source, message) or (source, message, severity), got {len(columns)}"
+        )
     source = columns[0] if len(columns) > 1 else None
     message = columns[min(len(columns) - 1, 1)]
     severity = columns[2] if len(columns) > 2 else None
@@ -201,7 +210,7 @@ def _classified(
 
 
 def _text(batch: pyarrow.RecordBatch, column: _Column) -> pyarrow.Array:
-    values = batch.column(column.index)
+    values = batch.column(column.number)
     if column.fields:
         import pyarrow.compute
 
@@ -214,11 +223,11 @@ def _classifier(options: _Options) -> Classifier:
     """The classifier of this worker for ``options``."""
     from pyspark import SparkFiles
 
-    def local(value):
+    def local(value: object) -> object:
         return SparkFiles.get(value.name) if isinstance(value, _File) else value
 
     if options not in _classifiers:
-        given = {name: local(value) for name, value in options._asdict().items()}
+        given: dict[str, Any] = {name: local(value) for name, value in options._asdict().items()}
         given["rules"] = [local(rule) for rule in options.rules]
         _classifiers[options] = Classifier(**given)
     return _classifiers[options]
@@ -235,7 +244,7 @@ def _options(
     min_confidence: Optional[float],
     threads: int,
 ) -> tuple[_Options, Classifier]:
-    """Options for the workers, and the driver's own classifier: what is wrong is said here, once, and not by each task."""
+    """Options for the workers, and a classifier of the driver's own, so that errors are raised here."""
     # The driver's variables decide, as on its command line. Workers do not have them.
     config = config or os.environ.get("LOGCLASS_CONFIG") or None
     model = model or os.environ.get("LOGCLASS_MODEL") or None
@@ -257,7 +266,10 @@ def _options(
 
 
 def _ship(spark: SparkSession, path: Optional[_Path]) -> Optional[_File]:
-    """Sends a file to every worker, under a name that says what is in it: Spark never sends another file of the same name."""
+    """Sends a file to every worker.
+
+    Its name says what is in it, since Spark never sends another file of the same name.
+    """
     global _shipped
     if path is None:
         return None
@@ -284,7 +296,7 @@ def _folded(name: str, exact: bool) -> str:
 
 
 def _sensitive(names: Sequence[str], exact: bool) -> list[str]:
-    """The names of columns, and the default name of the source as well where Spark would find it in another case."""
+    """The names of columns, and ``source`` as well where Spark would find it in another case."""
     found = [name for name in names if _folded(name, exact) == "source"]
     return [*names, "source"] if found else list(names)
 
@@ -294,18 +306,25 @@ def _column(schema: StructType, name: str, argument: str, exact: bool) -> _Colum
     index, fields, kind = _found(schema, name, argument, exact)
     if kind.typeName() not in ("string", "binary", "char", "varchar", "void"):
         raise UsageError(
-            f'column "{name}" is {kind.simpleString()}: expected string or binary, cast it or name another with {argument}='
+            f'column "{name}" is {kind.simpleString()}: expected string or binary, '
+            f"cast it or name another with {argument}="
         )
     return _Column(index, fields)
 
 
-def _found(schema: StructType, name: str, argument: str, exact: bool) -> tuple[int, tuple[str, ...], DataType]:
+def _found(
+    schema: StructType, name: str, argument: str, exact: bool
+) -> tuple[int, tuple[str, ...], DataType]:
     from pyspark.sql.types import StructType
 
     def position(struct: StructType, name: str) -> Optional[int]:
-        at = [index for index, field in enumerate(struct.names) if _folded(field, exact) == _folded(name, exact)]
+        at = [
+            index for index, field in enumerate(struct.names) if _folded(field, exact) == _folded(name, exact)
+        ]
         if len(at) > 1:
-            raise UsageError(f'there are {len(at)} columns "{name}": rename one of them, or name another with {argument}=')
+            raise UsageError(
+                f'there are {len(at)} columns "{name}": rename one of them, or name another with {argument}='
+            )
         return at[0] if at else None
 
     index = position(schema, name)

@@ -1,4 +1,4 @@
-"""The recipes of docs/engines.md, in the engines themselves: DuckDB, Polars, pandas, Daft, ClickHouse, rsyslog and syslog-ng."""
+"""The recipes of docs/engines.md, each in the engine that it is for."""
 
 import json
 import os
@@ -25,7 +25,7 @@ NASTY = [
     None,
     "",
     "ERROR: worker 3 crashed\nwhile reading block 9",
-    'a\tb "quoted" \'single\' \\ \x00 \u2028 \r end',
+    "a\tb \"quoted\" 'single' \\ \x00 \u2028 \r end",
     "x" * 1_000_000,
     "GET /index.html HTTP/1.1 200 512",
 ]
@@ -65,7 +65,9 @@ def test_duckdb_labels_every_row(parquet, expected):
     assert found == list(enumerate(expected))
     # A source that is null, and more rows than one of DuckDB's vectors holds.
     many = "SELECT i, logclass(NULL, 'User ' || i || ' logged out') AS label FROM range(10000) t(i)"
-    counted = database.sql(f"SELECT count(*), count(DISTINCT i) FROM ({many}) WHERE label = 'User Action'").fetchall()
+    counted = database.sql(
+        f"SELECT count(*), count(DISTINCT i) FROM ({many}) WHERE label = 'User Action'"
+    ).fetchall()
     assert counted == [(10_000, 10_000)]
     assert isinstance(database, duckdb.DuckDBPyConnection)
 
@@ -119,11 +121,14 @@ session = Session({str(tmp_path / "database")!r})
 def query(sql):
     return str(session.query(sql, "TSV")).rstrip("\\n").split("\\n")
 
+def children(parent):
+    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True)
+    return [int(child) for child in found.stdout.split()]
+
 def workers():
     # The children of `logclass-restarted`, which is this process's own child.
-    parents = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True).stdout.split()
-    found = [subprocess.run(["pgrep", "-P", parent], capture_output=True, text=True).stdout.split() for parent in parents]
-    return sorted(int(child) for children in found for child in children)
+    parents = children(os.getpid())
+    return sorted(child for parent in parents for child in children(parent))
 
 for statement in open({str(CLICKHOUSE / "logclass.sql")!r}).read().split(";"):
     if statement.strip():
@@ -160,8 +165,8 @@ def test_clickhouse_keeps_its_process_and_survives_that_it_is_killed(tmp_path):
     found = clickhouse(
         tmp_path,
         """
-        many = ("SELECT count(), uniqExact(number) FROM (SELECT number, logclass('a', concat('User ', toString(number), "
-                "' logged out')) AS label FROM numbers(100000)) WHERE label = 'User Action'")
+        many = ("SELECT count(), uniqExact(number) FROM (SELECT number, logclass('a', concat('User ', "
+                "toString(number), ' logged out')) AS l FROM numbers(100000)) WHERE l = 'User Action'")
         seen = []
         for _ in range(3):
             print(query(many))
@@ -183,20 +188,24 @@ def test_a_process_that_is_killed_in_the_middle_of_a_record_gives_no_wrong_row(t
     program = tmp_path / "logclass"
     # The first one dies after the first bytes of a record.
     program.write_text(
-        f'#!/bin/sh\nif [ ! -e {tmp_path}/once ]; then touch {tmp_path}/once; head -c 30 >/dev/null; kill -9 $$; fi\n'
+        f"#!/bin/sh\nif mkdir {tmp_path}/once 2>/dev/null; then head -c 30 >/dev/null; kill -9 $$; fi\n"
         f'exec "{sys.executable}" -m logclass "$@"\n'
     )
     restarted = tmp_path / "logclass-restarted"
     restarted.write_bytes((CLICKHOUSE / "logclass-restarted").read_bytes())
     program.chmod(0o755)
     restarted.chmod(0o755)
-    flags = re.search(r"<command>logclass-restarted (.*)</command>", (CLICKHOUSE / "logclass_function.xml").read_text())[1]
-    child = subprocess.Popen([restarted, *flags.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    flags = re.search(
+        r"<command>logclass-restarted (.*)</command>", (CLICKHOUSE / "logclass_function.xml").read_text()
+    )[1]
+    child = subprocess.Popen(
+        [restarted, *flags.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     row = b'{"source":"a","log_message":"User 4711 logged out"}\n'
     out, _ = child.communicate(row * 3, timeout=60)
     assert (out, child.returncode) == (b"", 1)
     # With nothing half read, it goes on.
-    (tmp_path / "once").unlink()
+    (tmp_path / "once").rmdir()
     program.write_text(program.read_text().replace("head -c 30 >/dev/null; ", ""))
     child = subprocess.Popen([restarted, *flags.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     out, _ = child.communicate(row * 3, timeout=60)
@@ -225,14 +234,28 @@ def test_a_syslog_daemon_labels_every_message(tmp_path, daemon):
     program.chmod(0o755)
     name = "rsyslog" if daemon == "rsyslogd" else "syslog-ng"
     deployed = (REPOSITORY / "resources" / "deploy" / f"{name}-logclass.conf").read_text()
-    deployed = deployed.replace("/usr/local/bin/logclass", str(program)).replace("/var/log/labelled.ndjson", str(out))
+    deployed = deployed.replace("/usr/local/bin/logclass", str(program)).replace(
+        "/var/log/labelled.ndjson", str(out)
+    )
     config, pid = tmp_path / "daemon.conf", tmp_path / "pid"
     if daemon == "rsyslogd":
         before = f'module(load="imuxsock" SysSock.Use="off")\ninput(type="imuxsock" Socket="{log_socket}")\n'
         command = [found, "-n", "-f", config, "-i", pid]
     else:
         before = f'@version: 3.38\nsource s_src {{ unix-dgram("{log_socket}"); }};\n'
-        command = [found, "-F", "-f", config, "-R", tmp_path / "persist", "-p", pid, "-c", tmp_path / "control", "--no-caps"]
+        command = [
+            found,
+            "-F",
+            "-f",
+            config,
+            "-R",
+            tmp_path / "persist",
+            "-p",
+            pid,
+            "-c",
+            tmp_path / "control",
+            "--no-caps",
+        ]
     config.write_text(before + deployed)
     child = subprocess.Popen(command)
     try:

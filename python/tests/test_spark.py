@@ -27,7 +27,7 @@ NASTY = [
     None,
     "",
     "ERROR: worker 3 crashed\nwhile reading block 9",
-    'a\tb "quoted" \'single\' \\ \x00 \u2028 \r end',
+    "a\tb \"quoted\" 'single' \\ \x00 \u2028 \r end",
     "x" * 1_000_000,
     "GET /index.html HTTP/1.1 200 512",
 ]
@@ -85,9 +85,15 @@ def the_command(rows):
     writer.writerow(["id", "source", "log_message"])
     writer.writerows((row.id, row.source, row.log_message) for row in rows)
     ran = subprocess.run(
-        [sys.executable, "-m", "logclass", "classify", "--quiet"], input=table.getvalue().encode(), capture_output=True, check=True
+        [sys.executable, "-m", "logclass", "classify", "--quiet"],
+        input=table.getvalue().encode(),
+        capture_output=True,
+        check=True,
     )
-    return {int(row["id"]): row["target_label"] for row in csv.DictReader(io.StringIO(ran.stdout.decode(), newline=""))}
+    return {
+        int(row["id"]): row["target_label"]
+        for row in csv.DictReader(io.StringIO(ran.stdout.decode(), newline=""))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +122,9 @@ def test_nasty_rows_come_back_with_their_labels(spark, nasty):
     nasty.createOrReplaceTempView("nasty")
     assert labels(spark.sql("SELECT id, logclass(source, log_message) AS label FROM nasty"), "label") == found
     # Bytes, and a string that holds what is no text.
-    raw = spark.createDataFrame([(0, NOT_UTF8), (1, None), (2, b"User 4711 logged out")], "id int, raw binary")
+    raw = spark.createDataFrame(
+        [(0, NOT_UTF8), (1, None), (2, b"User 4711 logged out")], "id int, raw binary"
+    )
     raw = raw.selectExpr("id", "raw", "CAST(raw AS string) AS text")
     in_bytes = labels(classify(raw, message="raw"))
     assert (in_bytes[1], in_bytes[2]) == ("Unclassified", "User Action") and len(in_bytes) == 3
@@ -127,23 +135,34 @@ def test_nasty_rows_come_back_with_their_labels(spark, nasty):
 
 def test_every_type_comes_through_and_names_may_be_odd(spark):
     df = spark.sql(
-        "SELECT 'User 1 logged out' AS `log.message`, 1 AS twice, 2 AS twice, named_struct('b', named_struct('Body', 'Backup done')) AS s,"
-        " CAST(1.5 AS decimal(9, 2)) AS d, map('a', array(1)) AS m, timestamp'2026-03-02 08:00:23' AS t, CAST(NULL AS string) AS n"
+        "SELECT 'User 1 logged out' AS `log.message`, 1 AS twice, 2 AS twice, "
+        "named_struct('b', named_struct('Body', 'Backup done')) AS s, CAST(1.5 AS decimal(9, 2)) AS d, "
+        "map('a', array(1)) AS m, timestamp'2026-03-02 08:00:23' AS t, CAST(NULL AS string) AS n"
     )
     labelled = classify(df, message="log.message", explain=True, label="kind")
     assert labelled.schema.fields[:-4] == df.schema.fields
     assert labelled.columns[-4:] == ["kind", "label_stage", "label_confidence", "label_reason"]
     row = labelled.collect()[0]
     assert row[:8] == df.collect()[0][:8] and row.kind == "User Action" and 0 < row.label_confidence <= 1
-    assert classify(df, message="s.b.body").collect()[0].target_label == logclass.Classifier().classify(["Backup done"])[0]
+    assert (
+        classify(df, message="s.b.body").collect()[0].target_label
+        == logclass.Classifier().classify(["Backup done"])[0]
+    )
     assert classify(df, message="n").collect()[0].target_label == "Unclassified"
     assert classify(df.where("1 = 0"), message="n").count() == 0
 
 
 def test_schema_and_files_are_checked_when_the_query_is_planned(spark, nasty, tmp_path):
     cases = [
-        ({"message": "nope"}, 'no column "nope"; the columns are "id", "source", "log_message": name the right one with message='),
-        ({"message": "id"}, 'column "id" is int: expected string or binary, cast it or name another with message='),
+        (
+            {"message": "nope"},
+            'no column "nope"; the columns are "id", "source", "log_message": '
+            "name the right one with message=",
+        ),
+        (
+            {"message": "id"},
+            'column "id" is int: expected string or binary, cast it or name another with message=',
+        ),
         ({"label": "SOURCE"}, 'there is a column "SOURCE" already: name another with label=, or drop it'),
         ({"min_confidence": 3}, "min_confidence: expected a number from 0 to 1"),
     ]
@@ -166,10 +185,15 @@ def test_a_worker_keeps_its_classifier_between_tasks(logs):
 
         for _ in batches:
             pass
-        options = [one for one in _classifiers if one.config is None and one.verdicts is None and not one.explain]
+        options = [
+            one for one in _classifiers if one.config is None and one.verdicts is None and not one.explain
+        ]
         ids = [(os.getpid(), id(_classifiers[one]), _classifiers[one].encoded) for one in options]
         columns = zip(*ids) if ids else [[], [], []]
-        yield pyarrow.RecordBatch.from_arrays([pyarrow.array(list(column), pyarrow.int64()) for column in columns], names=["pid", "it", "encoded"])
+        yield pyarrow.RecordBatch.from_arrays(
+            [pyarrow.array(list(column), pyarrow.int64()) for column in columns],
+            names=["pid", "it", "encoded"],
+        )
 
     seen = logs.mapInArrow(inside, "pid long, it long, encoded long").collect()
     classify(logs).write.format("noop").mode("overwrite").save()
@@ -185,7 +209,9 @@ def test_verdicts_models_and_rules_are_shipped(spark, tmp_path):
     verdicts = tmp_path / "a.verdicts"
     logclass.learn(log, verdicts, no_source=True)
     config = tmp_path / "my config.toml"
-    rows = spark.createDataFrame([(index, f"lease {word} is late") for index, word in enumerate(words)], "id int, log_message string")
+    rows = spark.createDataFrame(
+        [(index, f"lease {word} is late") for index, word in enumerate(words)], "id int, log_message string"
+    )
     plain = labels(classify(rows))
     warm = classify(rows, verdicts=verdicts)
     verdicts.unlink()
@@ -196,7 +222,9 @@ def test_verdicts_models_and_rules_are_shipped(spark, tmp_path):
         assert set(labels(classify(rows, config=config)).values()) == {label}
     register(spark, "mine", config=config)
     rows.createOrReplaceTempView("leases")
-    assert labels(spark.sql("SELECT id, mine(log_message) AS label FROM leases"), "label") == dict.fromkeys(range(3), "Yours")
+    assert labels(spark.sql("SELECT id, mine(log_message) AS label FROM leases"), "label") == dict.fromkeys(
+        range(3), "Yours"
+    )
 
 
 def test_a_stream_of_files_is_labelled_once_each(spark, logs, expected, tmp_path):
@@ -216,7 +244,9 @@ def test_a_stream_of_files_is_labelled_once_each(spark, logs, expected, tmp_path
 
 
 @pytest.mark.parametrize("victim", ["worker", "executor"])
-def test_rows_are_complete_although_a_process_is_killed_in_the_middle(spark, logs, expected, tmp_path, victim):
+def test_rows_are_complete_although_a_process_is_killed_in_the_middle(
+    spark, logs, expected, tmp_path, victim
+):
     marker = str(tmp_path / "killed")
 
     def kill_once(batches):
@@ -232,7 +262,9 @@ def test_rows_are_complete_although_a_process_is_killed_in_the_middle(spark, log
                     with open(f"/proc/{daemon}/stat") as stat:
                         executor = int(stat.read().rpartition(")")[2].split()[1])
                     with open(f"/proc/{daemon}/task/{daemon}/children") as children:
-                        siblings = [int(child) for child in children.read().split() if int(child) != os.getpid()]
+                        siblings = [
+                            int(child) for child in children.read().split() if int(child) != os.getpid()
+                        ]
                     for process in [executor] if victim == "executor" else siblings:
                         os.kill(process, signal.SIGKILL)
             yield batch
@@ -249,7 +281,8 @@ def transform(spark, view, command, options="map('ignoreNullFields', 'false')"):
     """Labels by id, from the recipe of docs/engines.md without Python."""
     return spark.sql(
         f"SELECT get_json_object(row, '$.id') AS id, get_json_object(row, '$.target_label') AS label FROM ("
-        f"SELECT TRANSFORM(to_json(struct(id, source, log_message), {options})) USING '{command}' AS (row STRING) FROM {view})"
+        f"SELECT TRANSFORM(to_json(struct(id, source, log_message), {options})) "
+        f"USING '{command}' AS (row STRING) FROM {view})"
     )
 
 
@@ -263,7 +296,8 @@ def test_without_python_transform_and_pipe_give_the_same_labels(spark, nasty, lo
     # A process that is killed in the middle fails its task, which runs again.
     dying = tmp_path / "dying"
     dying.write_text(
-        f"#!/bin/sh\nif mkdir {tmp_path}/once 2>/dev/null; then head -n 100 | {program}; kill -9 $$; fi\nexec {program}\n"
+        f"#!/bin/sh\nif mkdir {tmp_path}/once 2>/dev/null; then head -n 100 | {program}; kill -9 $$; fi\n"
+        f"exec {program}\n"
     )
     dying.chmod(0o755)
     assert {int(row.id): row.label for row in transform(spark, "logs", str(dying)).collect()} == expected
@@ -271,9 +305,13 @@ def test_without_python_transform_and_pipe_give_the_same_labels(spark, nasty, lo
     # The traps that the documentation names.
     with pytest.raises(Exception, match="status 1"):
         transform(spark, "nasty", program, "map('ignoreNullFields', 'true')").collect()
-    tolerant = transform(spark, "nasty", f"{program} --on-bad-row unclassified", "map('ignoreNullFields', 'true')")
+    tolerant = transform(
+        spark, "nasty", f"{program} --on-bad-row unclassified", "map('ignoreNullFields', 'true')"
+    )
     assert {int(row.id): row.label for row in tolerant.collect()} == by_transform
-    lines = nasty.selectExpr("to_json(struct(id, source, log_message), map('ignoreNullFields', 'false')) AS row").rdd.map(lambda row: row.row)
+    lines = nasty.selectExpr(
+        "to_json(struct(id, source, log_message), map('ignoreNullFields', 'false')) AS row"
+    ).rdd.map(lambda row: row.row)
     piped = [json.loads(line) for line in lines.pipe(program, checkCode=True).collect()]
     assert {row["id"]: row["target_label"] for row in piped} == by_transform
     assert lines.pipe(f"{program} --no-such-flag").collect() == []
@@ -292,7 +330,8 @@ def test_the_package_is_shipped_without_installing_it(tmp_path):
 from pyspark.sql import SparkSession
 from logclass.spark import classify
 spark = (SparkSession.builder.master("local-cluster[1,1,1024]")
-    .config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+    .config("spark.ui.enabled", "false")
+    .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.archives", {str(archive)!r} + "#logclass_package")
     .config("spark.executorEnv.PYTHONPATH", "logclass_package").getOrCreate())
 spark.sparkContext.setLogLevel("OFF")
@@ -306,7 +345,14 @@ print(df.mapInArrow(where, "path string").collect()[0].path)
 spark.stop()
 """
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False, env=environment)
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env=environment,
+    )
     assert ran.returncode == 0, ran.stderr[-3_000:]
     labelled, path = ran.stdout.splitlines()[-2:]
     assert labelled == "['User Action']"
