@@ -3,7 +3,7 @@
 
     benches/spark.py FOLDER [ROWS]
 
-makes ROWS rows (1,000,000) of the corpus' messages with other numbers in them, as Parquet in FOLDER, and times
+makes ROWS rows (1,000,000) of the corpus' messages with other numbers in them, as Parquet in FOLDER. It times
 jobs that read them, take them through Python and write them: `identity` changes nothing, `cold` is the first
 job of an application that labels, `warm` the same again. Then an executor, a Python worker and, under
 TRANSFORM, a child are killed in the middle. Every result is held against the labels of `logclass classify` by

@@ -6,8 +6,8 @@
 >>> spark.sql("SELECT logclass(app, log_message) FROM logs")
 
 Each Python worker holds one classifier for each set of options and keeps it between tasks.
-Files (``verdicts``, ``model``, ``config``, rule packs) are read on the driver and shipped with ``addFile``. Labels are
-those of ``logclass classify --no-llm``.
+Files (``verdicts``, ``model``, ``config``, rule packs) are read on the driver and shipped with ``addFile``.
+Labels are those of ``logclass classify --no-llm``.
 """
 
 from __future__ import annotations
