@@ -18,11 +18,11 @@ import random
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import threading
 import time
+from typing import NamedTuple
 
 import pyarrow
 import pyarrow.compute
@@ -128,10 +128,43 @@ def identity(df):
 
 
 def timed(job, out):
+    """Seconds that the job takes, and core-seconds of executors and Python workers."""
     shutil.rmtree(out, ignore_errors=True)
-    begin = time.monotonic()
+    begin, before = time.monotonic(), core_seconds()
     job.write.parquet(str(out))
-    return time.monotonic() - begin
+    return Cost(time.monotonic() - begin, core_seconds() - before)
+
+
+class Cost(NamedTuple):
+    """What a job takes."""
+
+    seconds: float
+    cores: float
+
+    def __str__(self):
+        return f"{self.seconds:.1f} s, {self.cores:.1f} core-seconds"
+
+    def against(self, other):
+        """The same, and how many times another one that is."""
+        seconds, cores = self.seconds / other.seconds, self.cores / other.cores
+        return f"{self} ({seconds:.2f} and {cores:.2f} times identity)"
+
+
+def core_seconds():
+    """Of every process below this one, and of those of theirs that have ended."""
+    total = 0
+    for process, _, _ in set(descendants(os.getpid())):
+        try:
+            fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += sum(int(field) for field in fields[11:15])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def median(job, out):
+    """The cost of the middle one of three runs."""
+    return sorted(timed(job, out) for _ in range(3))[1]
 
 
 def descendants(process):
@@ -191,11 +224,11 @@ def killed(kind, job, out, after):
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    seconds = timed(job, out)
+    cost = timed(job, out)
     happened = bool(done)
     done.append(None)
     killer.join()
-    return happened, seconds
+    return happened, cost
 
 
 def main():
@@ -217,22 +250,19 @@ def main():
     df = spark.read.schema(SCHEMA).parquet(str(folder / "in"))
     # So that executors, code generation and Python workers are there before anything is timed.
     timed(identity(df), out)
-    plain = statistics.median(timed(identity(df), out) for _ in range(3))
-    print(f"identity {plain:.2f} s", flush=True)
+    plain = median(identity(df), out)
+    print(f"identity: {plain}", flush=True)
     for name, options in [("with verdicts", {"verdicts": verdicts}), ("without verdicts", {})]:
         cold = timed(classify(df, **options), out)
         check(out, expected)
-        warm = statistics.median(timed(classify(df, **options), out) for _ in range(3))
+        warm = median(classify(df, **options), out)
         check(out, expected)
-        print(
-            f"{name}: cold {cold:.2f} s ({cold / plain:.2f}), warm {warm:.2f} s ({warm / plain:.2f})",
-            flush=True,
-        )
+        print(f"{name}: cold {cold.against(plain)}, warm {warm.against(plain)}", flush=True)
     for kind in ("worker", "executor"):
-        happened, seconds = killed(kind, classify(df, verdicts=verdicts), out, warm / 3)
+        happened, cost = killed(kind, classify(df, verdicts=verdicts), out, warm.seconds / 3)
         check(out, expected)
         print(
-            f"kill -9 of a {kind} ({'done' if happened else 'too late'}): {seconds:.1f} s, all rows right",
+            f"kill -9 of a {kind} ({'done' if happened else 'too late'}): {cost}, all rows right",
             flush=True,
         )
     df.createOrReplaceTempView("logs")
@@ -242,13 +272,13 @@ def main():
         "get_json_object(row, '$.target_label') AS target_label FROM (SELECT "
         f"TRANSFORM(to_json(struct(id, source, log_message))) USING '{command}' AS (row STRING) FROM logs)"
     )
-    seconds = timed(job, out)
+    cost = timed(job, out)
     check(out, expected)
-    print(f"TRANSFORM {seconds:.1f} s", flush=True)
-    happened, seconds = killed("child", job, out, 1)
+    print(f"TRANSFORM: {cost.against(plain)}", flush=True)
+    happened, cost = killed("child", job, out, 1)
     check(out, expected)
     print(
-        f"kill -9 of one child ({'happened' if happened else 'too late'}): {seconds:.1f} s, all rows right",
+        f"kill -9 of one child ({'happened' if happened else 'too late'}): {cost}, all rows right",
         flush=True,
     )
     spark.stop()
