@@ -262,7 +262,7 @@ def main():
         happened, cost = killed(kind, classify(df, verdicts=verdicts), out, warm.seconds / 3)
         check(out, expected)
         print(
-            f"kill -9 of a {kind} ({'done' if happened else 'too late'}): {cost}, all rows right",
+            f"kill -9 of a {kind} ({'done' if happened else 'too late'}): {cost.seconds:.1f} s, all rows right",
             flush=True,
         )
     df.createOrReplaceTempView("logs")
@@ -278,7 +278,7 @@ def main():
     happened, cost = killed("child", job, out, 1)
     check(out, expected)
     print(
-        f"kill -9 of one child ({'happened' if happened else 'too late'}): {cost}, all rows right",
+        f"kill -9 of a child ({'done' if happened else 'too late'}): {cost.seconds:.1f} s, all rows right",
         flush=True,
     )
     spark.stop()
