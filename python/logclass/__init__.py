@@ -11,7 +11,9 @@ of the command ``logclass classify`` for the same messages, without an LLM: a cl
 
 import os
 import sys
-from typing import NamedTuple
+
+# Not typing's NamedTuple: importing typing takes longer than everything else here.
+from collections import namedtuple
 
 from logclass._core import Core as _Core
 from logclass._core import Error, UsageError, __version__
@@ -19,16 +21,20 @@ from logclass._core import Error, UsageError, __version__
 __all__ = ["Classifier", "Error", "UsageError", "Verdict", "__version__", "evaluate", "learn", "train"]
 
 
-class Verdict(NamedTuple):
-    """What a message's label is, and why."""
+class Verdict(namedtuple("Verdict", ("label", "stage", "confidence", "reason"))):
+    """What a message's label is, and why.
 
-    label: str
-    #: ``rule``, ``model`` or ``none``
-    stage: str
-    #: a calibrated probability from 0 to 1; a rule's is 1
-    confidence: float
-    #: the rule's name, the training message most like this one, or why there is no label
-    reason: str
+    label:
+        one of the classifier's labels
+    stage:
+        ``rule``, ``model`` or ``none``
+    confidence:
+        a calibrated probability from 0 to 1; a rule's is 1
+    reason:
+        the rule's name, the training message most like this one, or why there is no label
+    """
+
+    __slots__ = ()
 
 
 class Classifier:

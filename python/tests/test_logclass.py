@@ -309,3 +309,10 @@ def test_the_command_is_the_one_of_the_binary(tmp_path):
     assert command("classify", "--no-such-flag").returncode == 2
     labelled = command("classify", "--quiet", stdin=b"source,log_message\nApp,User 4711 logged out\n")
     assert labelled.stdout == b"source,log_message,target_label\nApp,User 4711 logged out,User Action\n"
+
+
+def test_the_import_brings_no_library_that_is_not_used():
+    heavy = ("typing", "numpy", "pandas", "polars", "pyarrow")
+    code = f"import sys; sys.path[:] = {sys.path!r}; import logclass; print([one for one in {heavy} if one in sys.modules])"
+    ran = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
