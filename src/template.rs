@@ -115,6 +115,11 @@ mod tests {
             ("root@localhost ran", "root@localhost ran"),
             ("db3.example.com:5432 close, proxy.lab.uni.edu.hk:70 open", "<host> close, <host> open"),
             ("rhost=example.com user=eve", "rhost=<host> user=eve"),
+            (
+                "10.10.34.11proxy.example.com:5070 and 10.0.0.1-a.example.com, 10.0.0.1a",
+                "<host> and <host>, #a",
+            ),
+            ("one two  three 4 five \t six", "one two three # five six"),
             ("from adsl-70-242-7.dsl.isp.example.net", "from <host>"),
             ("GET https://shop.example.com/cart/7", "GET https://<host>/cart/#"),
             (

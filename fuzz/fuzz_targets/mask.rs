@@ -1,10 +1,8 @@
-//! Masking: any bytes have a template, and that is its own template.
+//! Masking: no bytes make it fail.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use logclass::template::mask;
 
 fuzz_target!(|data: &[u8]| {
-    let template = mask(data);
-    assert_eq!(mask(template.as_bytes()), template);
+    let _ = logclass::template::mask(data);
 });

@@ -63,7 +63,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn of(fields: &'a Fields<'a>) -> Self {
-        let mut found = Self::default();
+        let mut found = Self { roles: Vec::with_capacity(fields.len()), ..Self::default() };
         for (index, (path, value)) in fields.iter().enumerate() {
             let role = role(path);
             found.roles.push(role);
@@ -207,7 +207,7 @@ fn is_detail(role: Role, value: &[u8]) -> bool {
 }
 
 fn without_message(fields: &Fields<'_>, roles: &[Role]) -> Vec<u8> {
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(MOST_EXTRA);
     for first in [true, false] {
         for ((path, value), &role) in fields.iter().zip(roles) {
             let value = first_line(value);
