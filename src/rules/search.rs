@@ -75,6 +75,8 @@ struct Table<const WINDOW: usize, const STRIDE: usize> {
     /// Where the entries of each bucket begin, and one past the last.
     buckets: Vec<u32>,
     bucket_shift: u32,
+    /// The window of each entry, beside the others', so that few lines of memory are read to find one.
+    windows: Vec<u64>,
     entries: Vec<Entry>,
 }
 
@@ -93,6 +95,9 @@ impl<const WINDOW: usize, const STRIDE: usize> Table<WINDOW, STRIDE> {
 
     /// A table of literals, each with its number; none where there are none.
     fn new(literals: &[(usize, &'static [u8])]) -> Option<Self> {
+        if literals.is_empty() {
+            return None;
+        }
         // The literals are of logs themselves: what many of them have is frequent there.
         let mut frequency = vec![0_u32; 1 << FREQUENCY_BITS];
         let counter = |window: &[u8]| top(hash(number::<WINDOW>(window)), u64::BITS - FREQUENCY_BITS);
@@ -101,20 +106,22 @@ impl<const WINDOW: usize, const STRIDE: usize> Table<WINDOW, STRIDE> {
         }
         let mut entries = Vec::new();
         for &(literal, text) in literals {
-            let rarest = text.windows(Self::SHORTEST).enumerate().min_by_key(|(_, part)| {
-                let most = part.windows(WINDOW).map(|window| frequency[counter(window)]).max();
-                (most, Reverse(rarity(part)))
+            let frequencies: Vec<u32> =
+                text.windows(WINDOW).map(|window| frequency[counter(window)]).collect();
+            let parts = text.windows(Self::SHORTEST).zip(frequencies.windows(STRIDE)).enumerate();
+            let rarest = parts.min_by_key(|(_, (part, frequencies))| {
+                (
+                    frequencies.iter().copied().max(),
+                    Reverse(part.iter().map(|&byte| rarity(byte)).sum::<u32>()),
+                )
             });
-            let (start, part) = rarest.expect("no literal is shorter");
+            let (start, (part, _)) = rarest.expect("no literal is shorter");
             entries.extend(part.windows(WINDOW).enumerate().map(|(offset, window)| Entry {
                 window: number::<WINDOW>(window),
                 offset: start + offset,
                 text,
                 literal,
             }));
-        }
-        if entries.is_empty() {
-            return None;
         }
         let bits = (entries.len() * SPARSENESS).next_power_of_two().ilog2().clamp(8, LARGEST);
         let shift = u64::BITS - (bits - u64::BITS.ilog2());
@@ -130,7 +137,8 @@ impl<const WINDOW: usize, const STRIDE: usize> Table<WINDOW, STRIDE> {
         for index in 1..buckets.len() {
             buckets[index] += buckets[index - 1];
         }
-        Some(Self { filter, shift, buckets, bucket_shift, entries })
+        let windows = entries.iter().map(|entry| entry.window).collect();
+        Some(Self { filter, shift, buckets, bucket_shift, windows, entries })
     }
 
     /// Calls `found` with the number of a literal wherever it is in `text`.
@@ -156,8 +164,9 @@ impl<const WINDOW: usize, const STRIDE: usize> Table<WINDOW, STRIDE> {
     /// The same, where the filter says that there may be some.
     fn look(&self, text: &[u8], position: usize, window: u64, found: &mut impl FnMut(usize)) {
         let bucket = top(hash(window), self.bucket_shift);
-        let entries = &self.entries[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize];
-        for entry in entries.iter().filter(|entry| entry.window == window) {
+        let indices = self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize;
+        for index in indices.filter(|&index| self.windows[index] == window) {
+            let entry = &self.entries[index];
             let start = position.wrapping_sub(entry.offset);
             let there = text.get(start..start.wrapping_add(entry.text.len()));
             if there.is_some_and(|there| there.eq_ignore_ascii_case(entry.text)) {
@@ -248,16 +257,15 @@ fn bits_of(hash: u64) -> u64 {
     1 << (hash & 63) | 1 << (hash >> 6 & 63)
 }
 
-/// How rarely these bytes stand in a log: an estimate, by the letters alone.
-fn rarity(part: &[u8]) -> u32 {
-    let of_byte = |byte: &u8| match byte {
+/// How rarely a byte stands in a log: an estimate.
+fn rarity(byte: u8) -> u32 {
+    match byte {
         b'0'..=b'9' | b' ' | b'.' | b':' | b'/' | b'-' => 0,
         b'e' | b't' | b'a' | b'o' | b'n' | b'i' | b'r' | b's' => 1,
         b'l' | b'd' | b'c' | b'u' | b'p' | b'm' | b'f' | b'g' | b'=' | b'[' | b'(' | b'"' | b',' => 2,
         b'a'..=b'z' => 3,
         _ => 4,
-    };
-    part.iter().map(of_byte).sum()
+    }
 }
 
 #[cfg(test)]
