@@ -139,6 +139,7 @@ mod tests {
             ("std::fmt and a::b", "std::fmt and a::b"),
             ("a.co.uk.2026-01-02 a.co.uk.7", "a.co.uk.<time> a.co.uk.#"),
             ("may contain 5 items in May 2026", "may contain # items in <time>"),
+            ("Jan 0 was no day, K7May 0 and Jan\u{19} 0 too", "Jan 0 was no day, K#May 0 and Jan 0 too"),
             ("0 failures, 312 failures", "0 failures, # failures"),
             ("exit status 0, exit status 137", "exit status 0, exit status 137"),
             ("exited with code -1 (errno 2)", "exited with code -# (errno 2)"),

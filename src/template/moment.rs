@@ -52,7 +52,9 @@ fn named_month(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let day = spaces(bytes, start + 3)?;
     let mut end = digits(bytes, day);
-    if end == day || end - day > 4 || end - day == 3 || is_word(byte(bytes, end)) {
+    // No month has a day 0, and a number 0 stays in a template, where it must not become a day.
+    if end == day || end - day > 4 || end - day == 3 || is_word(byte(bytes, end)) || &bytes[day..end] == b"0"
+    {
         return None;
     }
     let year = end + usize::from(byte(bytes, end) == b',');
