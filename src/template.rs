@@ -115,6 +115,11 @@ mod tests {
             ("root@localhost ran", "root@localhost ran"),
             ("db3.example.com:5432 close, proxy.lab.uni.edu.hk:70 open", "<host> close, <host> open"),
             ("rhost=example.com user=eve", "rhost=<host> user=eve"),
+            (
+                "10.10.34.11proxy.example.com:5070 and 10.0.0.1-a.example.com, 10.0.0.1a",
+                "<host> and <host>, #a",
+            ),
+            ("one two  three 4 five \t six", "one two three # five six"),
             ("from adsl-70-242-7.dsl.isp.example.net", "from <host>"),
             ("GET https://shop.example.com/cart/7", "GET https://<host>/cart/#"),
             (
@@ -134,6 +139,7 @@ mod tests {
             ("std::fmt and a::b", "std::fmt and a::b"),
             ("a.co.uk.2026-01-02 a.co.uk.7", "a.co.uk.<time> a.co.uk.#"),
             ("may contain 5 items in May 2026", "may contain # items in <time>"),
+            ("Jan 0 was no day, K7May 0 and Jan\u{19} 0 too", "Jan 0 was no day, K#May 0 and Jan 0 too"),
             ("0 failures, 312 failures", "0 failures, # failures"),
             ("exit status 0, exit status 137", "exit status 0, exit status 137"),
             ("exited with code -1 (errno 2)", "exited with code -# (errno 2)"),

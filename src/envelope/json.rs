@@ -21,7 +21,6 @@ pub(super) struct Field<'a> {
 }
 
 /// The scalars of a document in its order.
-#[derive(Default)]
 pub(super) struct Fields<'a> {
     paths: Vec<u8>,
     list: Vec<Field<'a>>,
@@ -30,6 +29,11 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// None yet, with room for those of most records.
+    pub fn new() -> Self {
+        Self { paths: Vec::with_capacity(256), list: Vec::with_capacity(24), whole: false }
+    }
+
     /// Adds a field.
     pub fn push(&mut self, path: &[u8], value: Cow<'a, [u8]>) {
         if self.list.len() < MOST_FIELDS {
@@ -42,6 +46,11 @@ impl<'a> Fields<'a> {
     /// Paths and values; the names of a path are joined with dots.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Cow<'a, [u8]>)> {
         self.list.iter().map(|field| (part(&self.paths, field.path.start, field.path.end), &field.value))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// The value of the field at `index`.
@@ -69,9 +78,9 @@ struct Open {
 
 /// Flattens an object at the front of the text. `None` where that is no JSON, or more than one document.
 pub(super) fn scan(text: &[u8]) -> Option<Fields<'_>> {
-    let mut fields = Fields::default();
-    let mut path: Vec<u8> = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+    let mut fields = Fields::new();
+    let mut path: Vec<u8> = Vec::with_capacity(64);
+    let mut open: Vec<Open> = Vec::with_capacity(MOST_DEPTH);
     let mut at = 0;
     // Each turn takes a value, with the name in front of it where it has one.
     loop {

@@ -16,7 +16,7 @@ pub(super) fn scan(text: &[u8]) -> Option<(Fields<'_>, bool)> {
     {
         return None; // auditd's own, of which every field counts
     }
-    let mut fields = Fields::default();
+    let mut fields = Fields::new();
     let mut loose = false;
     let mut at = 0;
     let mut last: Option<(usize, usize, Cow<'_, [u8]>)> = None; // key, its end, value

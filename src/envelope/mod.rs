@@ -116,34 +116,45 @@ fn step<'a>(text: &Cow<'a, [u8]>) -> Option<Layer<'a>> {
 fn recognise(text: &[u8]) -> Option<Layer<'_>> {
     let trimmed = text.trim_ascii_start();
     let trimmed = trimmed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(trimmed);
-    let layer = match byte(trimmed, 0) {
-        b'A'..=b'Z' | b'a'..=b'z' if is_prose(trimmed) => None,
-        b'<' => match byte(trimmed, 1) {
-            b'0'..=b'9' => syslog::with_priority(trimmed),
-            b'!' => vendor::cmtrace(trimmed),
-            _ => header::open(trimmed, None),
-        },
-        b'[' => in_bracket(trimmed),
-        b'(' | b'#' => header::open(trimmed, None),
-        b'=' => vendor::erlang(trimmed),
-        b'-' if has(trimmed, 0, b"- 1") => vendor::supercomputer(trimmed),
-        b'@' if has(trimmed, 0, b"@cee:") => Some(Layer::around(scan::rest(trimmed, 5))),
-        b'*' => syslog::cisco(trimmed, 0),
-        b'0'..=b'9' => by_digit(trimmed),
-        b'A'..=b'Z' => by_letter(trimmed),
-        b'a'..=b'z' => by_small_letter(trimmed),
-        _ => None,
+    let layer = if byte(trimmed, 0).is_ascii_alphabetic() && is_prose(trimmed) {
+        None
+    } else {
+        wrapping(trimmed).or_else(|| structured(trimmed))
     };
-    let layer = layer.or_else(|| match byte(trimmed, 0) {
-        b'{' => record::json(trimmed),
-        b'a'..=b'z' | b'A'..=b'Z' if is_prose(trimmed) => None,
-        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'@' | b'$' => record::pairs(trimmed),
-        _ => None,
-    });
     layer.or_else(|| {
         let cleaned = frames::clean(text)?;
         Some(Layer { body: Cow::Owned(cleaned), ..Layer::default() })
     })
+}
+
+/// The one recogniser of lines that takes something off.
+fn wrapping(text: &[u8]) -> Option<Layer<'_>> {
+    match byte(text, 0) {
+        b'<' => match byte(text, 1) {
+            b'0'..=b'9' => syslog::with_priority(text),
+            b'!' => vendor::cmtrace(text),
+            _ => header::open(text, None),
+        },
+        b'[' => in_bracket(text),
+        b'(' | b'#' => header::open(text, None),
+        b'=' => vendor::erlang(text),
+        b'-' if has(text, 0, b"- 1") => vendor::supercomputer(text),
+        b'@' if has(text, 0, b"@cee:") => Some(Layer::around(scan::rest(text, 5))),
+        b'*' => syslog::cisco(text, 0),
+        b'0'..=b'9' => by_digit(text),
+        b'A'..=b'Z' => by_letter(text),
+        b'a'..=b'z' => by_small_letter(text),
+        _ => None,
+    }
+}
+
+/// A record of fields.
+fn structured(text: &[u8]) -> Option<Layer<'_>> {
+    match byte(text, 0) {
+        b'{' => record::json(text),
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'@' | b'$' => record::pairs(text),
+        _ => None,
+    }
 }
 
 /// Whether a text starts with a word, and with none that any format starts with. Most bodies do, and need

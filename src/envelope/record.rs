@@ -57,16 +57,20 @@ struct Found<'a> {
     program: Option<&'a Cow<'a, [u8]>>,
     /// Rank and index.
     message: Option<(u8, usize)>,
+    /// What each field is for by its path alone: looked up once, since there are some hundred names.
+    roles: Vec<Role>,
 }
 
 impl<'a> Found<'a> {
     fn of(fields: &'a Fields<'a>) -> Self {
-        let mut found = Self::default();
+        let mut found = Self { roles: Vec::with_capacity(fields.len()), ..Self::default() };
         for (index, (path, value)) in fields.iter().enumerate() {
+            let role = role(path);
+            found.roles.push(role);
             if value.trim_ascii().is_empty() {
                 continue;
             }
-            match role_of(path, value) {
+            match refined(role, path, value) {
                 Role::Time => {
                     found.is_record = true;
                     found.time = found.time.or(Some(value));
@@ -106,8 +110,8 @@ impl<'a> Found<'a> {
 
     fn layer<'b>(&self, fields: &Fields<'_>) -> Option<Layer<'b>> {
         let body = match self.message {
-            Some((_, index)) => with_message(fields, index)?,
-            None => without_message(fields),
+            Some((_, index)) => with_message(fields, &self.roles, index)?,
+            None => without_message(fields, &self.roles),
         };
         if body.is_empty() {
             return None;
@@ -128,14 +132,14 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What a field is for, where a name of one letter needs a look at its value.
-fn role_of(path: &[u8], value: &[u8]) -> Role {
+/// What a field is for, which by its path alone has this role: a name of one letter needs a look at its value.
+fn refined(role: Role, path: &[u8], value: &[u8]) -> Role {
     let other = match path {
         b"c" => !value.iter().all(u8::is_ascii_uppercase),
         b"t" | b"ts" | b"@t" => value.len() < 10 && !value.contains(&b'.'),
         _ => false,
     };
-    if other { Role::Other } else { role(path) }
+    if other { Role::Other } else { role }
 }
 
 /// The severity in the value of a field.
@@ -150,7 +154,7 @@ fn level(value: &[u8]) -> Option<Severity> {
     })
 }
 
-fn with_message(fields: &Fields<'_>, index: usize) -> Option<Vec<u8>> {
+fn with_message(fields: &Fields<'_>, roles: &[Role], index: usize) -> Option<Vec<u8>> {
     let message = ansi::strip(fields.value(index)?.trim_ascii()).into_owned();
     if byte(&message, 0) == b'{' {
         return Some(message); // a record of its own
@@ -159,13 +163,14 @@ fn with_message(fields: &Fields<'_>, index: usize) -> Option<Vec<u8>> {
     let said = body.len();
     // One word alone (`http`, `done`) says nothing without its fields.
     let is_terse = !body.iter().any(u8::is_ascii_whitespace);
-    for (other, (path, value)) in fields.iter().enumerate() {
+    for (other, ((path, value), &role)) in fields.iter().zip(roles).enumerate() {
         let value = first_line(value);
-        let name = telling(path)
-            .or_else(|| (is_terse && is_detail(role_of(path, value), value)).then(|| role::inner(path)));
+        let name = telling(path, role).or_else(|| {
+            (is_terse && is_detail(refined(role, path, value), value)).then(|| role::inner(path))
+        });
         let Some(name) = name.filter(|_| other != index && !value.is_empty()) else { continue };
         // `status=error` is a level, and `type=log` says nothing.
-        let known = (role(path) == Role::MaybeLevel && Severity::parse(value).is_some())
+        let known = (role == Role::MaybeLevel && Severity::parse(value).is_some())
             || (name == b"type" && matches!(value, b"log" | b"Error" | b"error" | b"event" | b"logEvent"));
         if known || memmem::find(part(&body, 0, said), value).is_some() {
             continue;
@@ -180,15 +185,15 @@ fn with_message(fields: &Fields<'_>, index: usize) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// The name under which a field stands behind the message, if it does.
-fn telling(path: &[u8]) -> Option<&[u8]> {
+/// The name under which a field with this role stands behind the message, if it does.
+fn telling(path: &[u8], role: Role) -> Option<&[u8]> {
     let path = role::inner(path);
     let name = role::last(path);
     if matches!(name, b"message" | b"msg") && name.len() < path.len() {
         let parent = role::last(part(path, 0, path.len() - name.len() - 1));
         return matches!(parent, b"err" | b"error" | b"exception").then_some(parent);
     }
-    (role::tells(name) && !matches!(role(path), Role::Noise | Role::Level | Role::Time)).then_some(name)
+    (!matches!(role, Role::Noise | Role::Level | Role::Time) && role::tells(name)).then_some(name)
 }
 
 /// Whether a field of this role belongs to no envelope, whatever it says.
@@ -201,12 +206,12 @@ fn is_detail(role: Role, value: &[u8]) -> bool {
     says_something && !is_uuid(value)
 }
 
-fn without_message(fields: &Fields<'_>) -> Vec<u8> {
-    let mut body = Vec::new();
+fn without_message(fields: &Fields<'_>, roles: &[Role]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(MOST_EXTRA);
     for first in [true, false] {
-        for (path, value) in fields.iter() {
+        for ((path, value), &role) in fields.iter().zip(roles) {
             let value = first_line(value);
-            let role = role_of(path, value);
+            let role = refined(role, path, value);
             let is_kept = is_detail(role, value) || (role == Role::Program && !is_uuid(value));
             if !is_kept || value.is_empty() || (role == Role::Event) != first {
                 continue;

@@ -88,7 +88,9 @@ pub(super) fn named_front(text: &[u8]) -> Option<Layer<'_>> {
         if byte(text, dash) == b'-' { dash + 1 } else { return None }
     } else {
         let end = run(text, 0, 80, |byte| !is_gap(byte));
-        memmem::find(part(text, 0, end), b".log").map(|_| end)?
+        let name = part(text, 0, end);
+        memchr::memchr_iter(b'.', name).find(|&dot| has(name, dot, b".log"))?;
+        end
     };
     let start = blanks(text, end);
     moment(text, start).filter(|found| start > end && found.dated).map(|_| Layer::around(rest(text, start)))

@@ -25,6 +25,9 @@ pub enum Met {
 /// A thread's memory of messages.
 #[derive(Debug)]
 pub struct Recent {
+    /// Some bits of each key: so few bytes that most messages which are not known are told from those that are without waiting
+    /// for memory.
+    tags: Vec<u32>,
     places: Vec<Option<(Key, Met)>>,
     /// What a history is told of each; empty where there is none.
     seen: Vec<Sighting>,
@@ -44,16 +47,25 @@ fn place(key: Key) -> usize {
     key as usize % PLACES
 }
 
+#[allow(clippy::cast_possible_truncation)] // some bits are meant, others than those of the place
+fn tag(key: Key) -> u32 {
+    (key >> 64) as u32
+}
+
 impl Recent {
     /// An empty memory; `counting` says whether a history is told of the rows.
     pub fn new(counting: bool) -> Self {
         let seen = if counting { vec![Sighting::default(); PLACES] } else { Vec::new() };
-        Self { places: vec![None; PLACES], seen }
+        Self { tags: vec![0; PLACES], places: vec![None; PLACES], seen }
     }
 
     /// What is known of a message.
     pub fn get(&self, key: Key) -> Option<Met> {
-        self.places[place(key)].filter(|(kept, _)| *kept == key).map(|(_, met)| met)
+        let place = place(key);
+        if self.tags[place] != tag(key) {
+            return None;
+        }
+        self.places[place].filter(|(kept, _)| *kept == key).map(|(_, met)| met)
     }
 
     /// What a history is told of the message with this key, which was found.
@@ -64,6 +76,7 @@ impl Recent {
     /// Keeps what is known of a message, in the place of another.
     pub fn put(&mut self, key: Key, met: Met, seen: Sighting) {
         let place = place(key);
+        self.tags[place] = tag(key);
         self.places[place] = Some((key, met));
         if let Some(kept) = self.seen.get_mut(place) {
             *kept = seen;
@@ -90,5 +103,7 @@ mod tests {
         assert!(recent.get(rival).is_none());
         recent.put(rival, met, Sighting::default());
         assert!(recent.get(first).is_none() && recent.get(rival).is_some());
+        let like = rival ^ (1_u128 << 96);
+        assert!(recent.get(like).is_none(), "the same place and tag, but another key");
     }
 }

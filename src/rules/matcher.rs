@@ -1,56 +1,28 @@
-//! Matching: rules in groups of one scope and subject, each group compiled together when it is first needed.
+//! Matching: which rules concern a record, and which of them match it first.
 
 use anyhow::{Result, anyhow};
-use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use super::bundle::{Bundle, Subjects};
+use super::group::{Found, Group};
 use super::packs;
 use super::pattern::{check_pattern, last_line};
-use super::rule::{Rule, Scope, Subject};
-use super::search::Search;
-use crate::envelope::{self, Envelope};
+use super::rule::{Rule, Scope};
+use crate::envelope::Envelope;
 
 /// Compiled rules.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_field_names)] // they are the rules
 pub struct Rules {
     rules: Vec<Rule>,
-    /// Groups that every record meets.
-    everywhere: Vec<Arc<Group>>,
-    by_source: HashMap<Vec<u8>, Vec<Arc<Group>>>,
-    by_program: HashMap<Vec<u8>, Vec<Arc<Group>>>,
+    /// What every record meets.
+    everywhere: Bundle,
+    by_source: HashMap<Vec<u8>, Bundle>,
+    by_program: HashMap<Vec<u8>, Bundle>,
+    /// A bit for each length that the name of a program has.
+    lengths: u128,
 }
-
-/// Rules of one scope and subject, compiled together when they are first needed.
-#[derive(Debug)]
-struct Group {
-    /// Their places among all rules, ascending.
-    places: Vec<usize>,
-    patterns: Vec<String>,
-    literals: Vec<&'static [&'static str]>,
-    subject: Subject,
-    /// Some of them are a user's own, whose pattern may name a tab or a byte as it stands in the message.
-    of_user: bool,
-    compiled: OnceLock<Compiled>,
-}
-
-/// The patterns of a group, ready to match. Those with literals are tried, and compiled, only when a text has one of them.
-#[derive(Debug)]
-struct Compiled {
-    /// The other patterns, and which of the group they are.
-    others: RegexSet,
-    others_of: Vec<usize>,
-    /// Searches for all literals at once, and whose each is.
-    search: Option<Search>,
-    literal_of: Vec<usize>,
-    singles: Vec<OnceLock<Regex>>,
-}
-
-/// Memory the lazy automaton may take per thread before it starts over, in bytes. The default of 2 MiB thrashes
-/// on a hundred patterns.
-const AUTOMATON_BYTES: usize = 32 << 20;
 
 /// Longest name of a program that rules can be for.
 const LONGEST_PROGRAM: usize = 64;
@@ -83,9 +55,10 @@ impl Rules {
             group.literals.push(rule.literals);
             group.of_user |= !is_bundled;
         }
-        let mut everywhere = Vec::new();
-        let mut by_source: HashMap<Vec<u8>, Vec<Arc<Group>>> = HashMap::new();
-        let mut by_program: HashMap<Vec<u8>, Vec<Arc<Group>>> = HashMap::new();
+        let mut everywhere = Bundle::default();
+        let mut by_source: HashMap<Vec<u8>, Bundle> = HashMap::new();
+        let mut by_program: HashMap<Vec<u8>, Bundle> = HashMap::new();
+        let mut lengths = 0;
         for (scope, group) in groups {
             let of_user = group.places.iter().any(|&place| rules[place].pack.is_none());
             if of_user {
@@ -98,13 +71,14 @@ impl Rules {
                     by_source.entry(source.clone().into_bytes()).or_default().push(group);
                 }
                 Scope::Programs(programs) => {
-                    for program in &**programs {
+                    for program in programs.iter().filter(|program| program.len() <= LONGEST_PROGRAM) {
+                        lengths |= 1 << program.len();
                         by_program.entry(program.clone().into_bytes()).or_default().push(Arc::clone(&group));
                     }
                 }
             }
         }
-        Ok(Self { rules, everywhere, by_source, by_program })
+        Ok(Self { rules, everywhere, by_source, by_program, lengths })
     }
 
     /// The rules in order.
@@ -114,51 +88,50 @@ impl Rules {
 
     /// Index of the first rule that matches a record, whose message has this envelope.
     pub fn first_match(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>) -> Option<usize> {
-        let mut first = None;
-        self.each_group(source, envelope, |group| {
-            if let Some(place) = group.matches_record(message, envelope).into_iter().min() {
-                first = Some(first.map_or(place, |first: usize| first.min(place)));
-            }
-        });
-        first
+        let mut found = Found { first: None, all: None };
+        self.search(source, message, envelope, &mut found);
+        found.first
     }
 
     /// Indices of all rules that match, in order.
     pub fn all_matches(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>) -> Vec<usize> {
-        let mut all = Vec::new();
-        self.each_group(source, envelope, |group| {
-            all.extend(group.matches_record(message, envelope));
-        });
+        let mut found = Found { first: None, all: Some(Vec::new()) };
+        self.search(source, message, envelope, &mut found);
+        let mut all = found.all.unwrap_or_default();
         all.sort_unstable();
         all.dedup();
         all
     }
 
-    /// Visits the groups that concern a record.
-    fn each_group(&self, source: &[u8], envelope: &Envelope<'_>, mut visit: impl FnMut(&Group)) {
-        self.everywhere.iter().for_each(|group| visit(group));
-        if let Some(groups) = self.by_source.get(source) {
-            groups.iter().for_each(|group| visit(group));
+    /// Tries the rules that concern a record.
+    fn search(&self, source: &[u8], message: &[u8], envelope: &Envelope<'_>, found: &mut Found) {
+        let subjects = Subjects::of(message, envelope);
+        self.everywhere.search(&subjects, found);
+        if let Some(bundle) = self.by_source.get(source) {
+            bundle.search(&subjects, found);
         }
         if self.by_program.is_empty() {
             return;
         }
-        let of_program = envelope.program.as_deref().and_then(|program| self.program_groups(program));
+        let of_program = envelope.program.as_deref().and_then(|program| self.of_program(program));
         // A program that is known leaves no doubt; the column beside it may be a team's or a host's name.
-        for group in of_program.or_else(|| self.program_groups(source)).into_iter().flatten() {
-            visit(group);
+        if let Some(bundle) = of_program.or_else(|| self.of_program(source)) {
+            bundle.search(&subjects, found);
         }
     }
 
-    /// The groups of a program, or of what it is a part of: `postfix` for `postfix/smtpd`, `nginx` for `/usr/sbin/nginx`.
-    fn program_groups(&self, program: &[u8]) -> Option<&Vec<Arc<Group>>> {
+    /// The rules of a program, or of what it is a part of: `postfix` for `postfix/smtpd`, `nginx` for `/usr/sbin/nginx`.
+    fn of_program(&self, program: &[u8]) -> Option<&Bundle> {
         let mut lower = [0; LONGEST_PROGRAM];
         let name = lower.get_mut(..program.len())?;
         name.copy_from_slice(program);
         name.make_ascii_lowercase();
         let name = &*name;
         let slash = memchr::memchr(b'/', name);
-        let find = |name: &[u8]| self.by_program.get(name);
+        // Few names need to be hashed to know that they are no program's.
+        let find = |name: &[u8]| {
+            if self.lengths >> name.len() & 1 == 0 { None } else { self.by_program.get(name) }
+        };
         find(name).or_else(|| match slash? {
             0 => find(&name[memchr::memrchr(b'/', name)? + 1..]),
             slash => find(&name[..slash]),
@@ -166,117 +139,11 @@ impl Rules {
     }
 }
 
-impl Group {
-    fn new(subject: Subject) -> Self {
-        let (places, patterns, literals) = Default::default();
-        Self { places, patterns, literals, subject, of_user: false, compiled: OnceLock::new() }
-    }
-
-    fn compile(&self) -> Result<&Compiled, regex::Error> {
-        if let Some(compiled) = self.compiled.get() {
-            return Ok(compiled);
-        }
-        let texts = || {
-            self.literals.iter().enumerate().flat_map(|(index, of)| of.iter().map(move |text| (index, *text)))
-        };
-        let search = Search::new(texts().map(|(_, text)| text));
-        let is_other = |index: &usize| self.literals[*index].is_empty();
-        let others_of: Vec<usize> = (0..self.patterns.len()).filter(is_other).collect();
-        let others = RegexSetBuilder::new(others_of.iter().map(|&index| &self.patterns[index]))
-            .size_limit(64 << 20)
-            .dfa_size_limit(AUTOMATON_BYTES)
-            .build()?;
-        let literal_of = texts().map(|(index, _)| index).collect();
-        let singles = self.patterns.iter().map(|_| OnceLock::new()).collect();
-        Ok(self.compiled.get_or_init(|| Compiled { others, others_of, search, literal_of, singles }))
-    }
-
-    /// Places of the rules that match, in no order.
-    fn matches(&self, text: &[u8]) -> Vec<usize> {
-        const TESTED: &str = "a user's rules were compiled by `Rules::new`, the bundled ones by a test";
-        let compiled = self.compile().expect(TESTED);
-        let mut found = Vec::new();
-        // Most records match no rule of a group, which is found out faster than which one they match.
-        if !compiled.others_of.is_empty() && compiled.others.is_match(text) {
-            let matches = compiled.others.matches(text);
-            found.extend(matches.into_iter().map(|index| self.places[compiled.others_of[index]]));
-        }
-        let Some(search) = &compiled.search else { return found };
-        let mut tried: Vec<usize> = Vec::new();
-        search.each(text, |literal| {
-            let index = compiled.literal_of[literal];
-            if tried.contains(&index) {
-                return;
-            }
-            tried.push(index);
-            let single =
-                compiled.singles[index].get_or_init(|| Regex::new(&self.patterns[index]).expect(TESTED));
-            if single.is_match(text) {
-                found.push(self.places[index]);
-            }
-        });
-        found
-    }
-
-    /// Places of the rules that match a record: its text as a person reads it, or, where a user's own patterns ask
-    /// for it, as it stands.
-    fn matches_record(&self, message: &[u8], envelope: &Envelope<'_>) -> Vec<usize> {
-        let text = envelope::front(match self.subject {
-            Subject::Message => message,
-            Subject::Body => &envelope.body,
-        });
-        let readable = readable(text);
-        let mut found = self.matches(&readable);
-        if self.of_user && matches!(readable, Cow::Owned(_)) {
-            found.extend(self.matches(text));
-        }
-        found
-    }
-}
-
-/// The text as a person reads it: white space of any kind is a space, and a byte that is no UTF-8 the letter that it is in
-/// Windows-1252. So a tab, a no-break space or a letter in another encoding does not hide a line from a rule.
-fn readable(text: &[u8]) -> Cow<'_, [u8]> {
-    // Piece by piece without a branch, so that many bytes are looked at at once.
-    let is_plain =
-        |piece: &[u8]| piece.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\n'));
-    if text.chunks(32).all(is_plain) {
-        return Cow::Borrowed(text);
-    }
-    let spaced = |letter: char| match letter {
-        // The two letters beside ASCII's own that a pattern which ignores case takes for letters of ASCII.
-        'ſ' => 's',
-        '\u{212a}' => 'K',
-        '\n' => '\n',
-        '\0' => ' ',
-        space if space.is_whitespace() => ' ',
-        _ => letter,
-    };
-    let mut readable = String::with_capacity(text.len() + text.len() / 8);
-    for piece in text.utf8_chunks() {
-        readable.extend(piece.valid().chars().map(spaced));
-        readable.extend(piece.invalid().iter().map(|&byte| spaced(windows_1252(byte))));
-    }
-    Cow::Owned(readable.into_bytes())
-}
-
-/// Where Windows-1252 is not Latin-1: 0x80 to 0x9f.
-const WINDOWS: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-fn windows_1252(byte: u8) -> char {
-    match byte {
-        0x80..=0x9f => WINDOWS[usize::from(byte - 0x80)],
-        _ => char::from(byte),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::envelope;
+    use crate::rules::Subject;
 
     fn rule(name: &str, pattern: &str, scope: Scope) -> Rule {
         Rule {
@@ -325,6 +192,35 @@ mod tests {
             Some(0),
             "no pack knows sshd here, so the source decides"
         );
+    }
+
+    /// A rule that is tried only on texts with a literal of its own.
+    fn literal_rule(pattern: &str, literals: &'static [&'static str], subject: Subject) -> Rule {
+        Rule { literals, subject, ..rule(pattern, pattern, Scope::Any) }
+    }
+
+    #[test]
+    fn rules_of_message_and_body_find_their_literals_wherever_the_body_lies() {
+        let rules = Rules::new(vec![
+            literal_rule("^disk full", &["disk full"], Subject::Body),
+            literal_rule("web1 app.*disk full on", &["disk full on", "disk all gone"], Subject::Message),
+            literal_rule("full on /srv$", &["full on /srv"], Subject::Body),
+            literal_rule("^Jan", &["web1 app"], Subject::Body),
+            literal_rule("\"host\"", &["\"host\": \"web1\""], Subject::Message),
+        ])
+        .unwrap();
+        let all = |message: &[u8]| rules.all_matches(b"", message, &envelope::open(message));
+        let syslog = b"Jan  2 03:04:05 web1 app[7]: disk full on /srv";
+        assert_eq!(all(syslog), [0, 1, 2], "the body is a piece of the message");
+        assert_eq!(rules.first_match(b"", syslog, &envelope::open(syslog)), Some(0));
+        assert_eq!(
+            all(b"Jan  2 03:04:05 web1 app[7]:\tdisk\tfull on /srv"),
+            [0, 1, 2],
+            "with tabs for spaces"
+        );
+        assert_eq!(all(b"{\"msg\": \"disk full on /srv\", \"host\": \"web1\"}"), [0, 2, 4], "unpacked");
+        assert_eq!(all(b"\x1b[31mdisk full on /srv\x1b[0m"), [0, 2], "without its colours");
+        assert_eq!(all(b"DISK FULL ON /SRV"), [0; 0], "a literal in another case is none of a pattern's");
     }
 
     #[test]

@@ -4,10 +4,13 @@
 //! in one pass over the text whatever their number; those of a pack only on records of its program, so that several hundred rules
 //! cost a row no more than the few that concern it. Order decides among those that match.
 
+mod bundle;
 mod check;
+mod group;
 mod matcher;
 pub mod packs;
 mod pattern;
+mod readable;
 mod rule;
 mod search;
 

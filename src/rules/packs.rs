@@ -260,6 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn a_bundled_rule_that_any_record_may_meet_has_literals_and_so_costs_other_records_nothing() {
+        let without: Vec<String> = all_bundled()
+            .into_iter()
+            .filter(|rule| rule.scope == Scope::Any && rule.literals.is_empty())
+            .map(|rule| rule.name)
+            .collect();
+        assert!(
+            without.is_empty(),
+            "no text of four bytes or more is in every match of {}",
+            without.join(", ")
+        );
+    }
+
+    #[test]
     fn the_bundled_rules_compile_and_hold_to_their_examples() {
         let rules = all_with_examples().unwrap();
         for rule in &rules {

@@ -13,8 +13,8 @@ pub(super) fn hardware_address(bytes: &[u8], start: usize, separator: u8) -> Opt
     (shaped && !goes_on(byte(bytes, end)) && byte(bytes, end) != separator).then_some(end)
 }
 
-/// Four numbers up to 255, with a port or a prefix length behind.
-pub(super) fn ipv4(bytes: &[u8], start: usize) -> Option<usize> {
+/// Four numbers up to 255 with dots between them.
+pub(super) fn quad(bytes: &[u8], start: usize) -> Option<usize> {
     let mut end = start;
     for part in 0..4 {
         if part > 0 {
@@ -33,6 +33,11 @@ pub(super) fn ipv4(bytes: &[u8], start: usize) -> Option<usize> {
         }
         end = stop;
     }
+    Some(end)
+}
+
+/// The address whose four numbers end at `end`, with a port or a prefix length behind.
+pub(super) fn ipv4(bytes: &[u8], end: usize) -> Option<usize> {
     if is_word(byte(bytes, end)) || (byte(bytes, end) == b'.' && byte(bytes, end + 1).is_ascii_digit()) {
         return None;
     }
@@ -144,13 +149,24 @@ const SECOND_LEVEL: [&[u8]; 7] = [b"com", b"co", b"net", b"org", b"edu", b"gov",
 const SOURCE_FILES: [&[u8]; 12] =
     [b"py", b"rs", b"pl", b"sh", b"md", b"cc", b"ps", b"so", b"js", b"go", b"ts", b"kt"];
 
+/// Whether the word at `start` stands where a name on the network may begin, and begins like one.
+pub(super) fn begins_host(bytes: &[u8], start: usize) -> bool {
+    let before = byte_before(bytes, start);
+    !matches!(before, b'.' | b'-' | b'_' | b'#' | b'>' | b'@' | b'\\')
+        && matches!(byte(bytes, start), b'a'..=b'z' | b'0'..=b'9')
+}
+
+fn byte_before(bytes: &[u8], start: usize) -> u8 {
+    start.checked_sub(1).map_or(b' ', |index| bytes[index])
+}
+
 /// `db3.example.com:5432`, `mail.example.org`, `shop.co.uk`: a name on the network with the port behind it. A
 /// name of two parts alone (`java.net`) is one only behind `=` or `//`.
 pub(super) fn host(bytes: &[u8], start: usize) -> Option<usize> {
-    let before = start.checked_sub(1).map_or(b' ', |index| bytes[index]);
-    if matches!(before, b'.' | b'-' | b'_' | b'#' | b'>' | b'@' | b'\\') {
+    if !begins_host(bytes, start) {
         return None;
     }
+    let before = byte_before(bytes, start);
     let (mut end, mut labels) = (start, 0_usize);
     let mut last = start..start;
     let mut second;

@@ -1,6 +1,6 @@
 //! What a byte is to the masking scanner and its recognisers, and how far runs of them go.
 
-/// What a byte is to the scanner.
+/// What a byte is to the scanner; what words are made of comes first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Letter,
@@ -47,17 +47,14 @@ pub(super) fn goes_on(byte: u8) -> bool {
 
 /// End of the run of letters and digits at `start`, and whether it holds a digit.
 pub(super) fn word(bytes: &[u8], start: usize) -> (usize, bool) {
-    let mut end = start;
     let mut has_digit = false;
-    while end < bytes.len() {
-        match CLASSES[usize::from(bytes[end])] {
-            Class::Letter => {}
-            Class::Digit => has_digit = true,
-            _ => break,
-        }
-        end += 1;
-    }
-    (end, has_digit)
+    let mut is_part = |&byte: &u8| {
+        let class = CLASSES[usize::from(byte)];
+        has_digit |= class == Class::Digit;
+        class as u8 <= Class::Digit as u8
+    };
+    let length = bytes[start..].iter().position(|byte| !is_part(byte));
+    (length.map_or(bytes.len(), |length| start + length), has_digit)
 }
 
 /// End of the run of digits at `start`.

@@ -9,10 +9,11 @@ const WEEKDAYS: [&[u8; 3]; 7] = [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat",
 /// A date, a time, or both, with weekday, fraction and zone: the end of all of it.
 pub(super) fn moment(bytes: &[u8], start: usize, word_end: usize) -> Option<usize> {
     if bytes[start].is_ascii_digit() {
-        if let Some(end) = date(bytes, start) {
-            return Some(zone(bytes, time_behind(bytes, end)));
-        }
-        return clock(bytes, start, b':').map(|end| zone(bytes, end));
+        return match byte(bytes, digits(bytes, start)) {
+            b':' => clock(bytes, start, b':').map(|end| zone(bytes, end)),
+            b'-' | b'/' | b'.' | b' ' => date(bytes, start).map(|end| zone(bytes, time_behind(bytes, end))),
+            _ => None,
+        };
     }
     if word_end - start != 3 {
         return None;
@@ -51,7 +52,9 @@ fn named_month(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let day = spaces(bytes, start + 3)?;
     let mut end = digits(bytes, day);
-    if end == day || end - day > 4 || end - day == 3 || is_word(byte(bytes, end)) {
+    // No month has a day 0, and a number 0 stays in a template, where it must not become a day.
+    if end == day || end - day > 4 || end - day == 3 || is_word(byte(bytes, end)) || &bytes[day..end] == b"0"
+    {
         return None;
     }
     let year = end + usize::from(byte(bytes, end) == b',');

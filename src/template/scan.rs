@@ -4,8 +4,8 @@
 //! Every recogniser takes the text's bytes and a position at the start of a word and returns the position
 //! behind what it recognised. All look at ASCII only, so every cut falls on a character boundary.
 
-use super::address::{hardware_address, host, ipv4, ipv6, mail};
-use super::bytes::{CLASSES, Class, byte, digits, follows_word, goes_on, word};
+use super::address::{begins_host, hardware_address, host, ipv4, ipv6, mail, quad};
+use super::bytes::{CLASSES, Class, byte, digits, follows_word, goes_on, is_word, word};
 use super::moment::moment;
 use super::number::{Written, is_class, written};
 
@@ -15,9 +15,12 @@ pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
     let bytes = text.as_bytes();
     let mut position = 0;
     let mut copied = 0; // everything before is in `out`
-    let mut no_mail_before = 0; // a run without an `@` is searched for one only once
+    // A run without an `@` is searched for one only once, a text without any not at all.
+    let mut no_mail_before = if memchr::memchr(b'@', bytes).is_some() { 0 } else { usize::MAX };
     while position < bytes.len() && out.len() + (position - copied) <= limit {
         match CLASSES[usize::from(bytes[position])] {
+            // One space between two words is copied with them.
+            Class::Space if position > copied && is_single_space(bytes, position) => position += 1,
             Class::Space => {
                 out.push_str(&text[copied..position]);
                 while position < bytes.len() && CLASSES[usize::from(bytes[position])] == Class::Space {
@@ -44,10 +47,8 @@ pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
             }
             Class::Letter | Class::Digit => {
                 let (word_end, has_digit) = word(bytes, position);
-                if !has_digit
-                    && !matches!(byte(bytes, word_end), b'-' | b':' | b'.' | b'@' | b'_' | b'+' | b'%' | b' ')
-                {
-                    position = word_end;
+                if !has_digit && is_plain(bytes, position, word_end, no_mail_before) {
+                    position = word_end + usize::from(is_single_space(bytes, word_end));
                     continue;
                 }
                 if let Some((end, placeholder)) =
@@ -81,6 +82,29 @@ pub(super) fn mask_text(text: &str, out: &mut String, limit: usize) {
     }
     if out.ends_with(' ') {
         out.pop();
+    }
+}
+
+/// Whether a space stands at `position`, and more text behind it.
+fn is_single_space(bytes: &[u8], position: usize) -> bool {
+    byte(bytes, position) == b' '
+        && bytes.get(position + 1).is_some_and(|&next| CLASSES[usize::from(next)] != Class::Space)
+}
+
+/// Whether a word without digits is no variable part and begins none, as one look at what is around it shows; most are not.
+fn is_plain(bytes: &[u8], start: usize, end: usize, no_mail_before: usize) -> bool {
+    let letters = end - start;
+    let no_mail = start < no_mail_before;
+    match byte(bytes, end) {
+        // The name of a month or of a day.
+        b' ' => letters != 3 || !bytes[start].is_ascii_uppercase(),
+        b'@' | b'_' | b'+' | b'%' => no_mail,
+        // An address in hexadecimal.
+        b':' => no_mail && (letters > 4 || !bytes[start].is_ascii_hexdigit()),
+        b'.' => no_mail && !begins_host(bytes, start),
+        // The same, or a UUID.
+        b'-' => no_mail && !matches!(letters, 2 | 8) && !begins_host(bytes, start),
+        _ => true,
     }
 }
 
@@ -160,7 +184,11 @@ fn variable(
             return Some((end, "<ip>"));
         }
     }
+    let address = if has_digit && length <= 3 && next == b'.' { quad(bytes, start) } else { None };
+    // An address is no name, unless it goes on like one.
+    let continues = |end| is_word(byte(bytes, end)) || matches!(byte(bytes, end), b'.' | b'-');
     if matches!(next, b'.' | b'-')
+        && address.is_none_or(continues)
         && let Some(end) = host(bytes, start)
     {
         return Some((end, "<host>"));
@@ -168,10 +196,7 @@ fn variable(
     if !has_digit {
         return None;
     }
-    if length <= 3
-        && next == b'.'
-        && let Some(end) = ipv4(bytes, start)
-    {
+    if let Some(end) = address.and_then(|end| ipv4(bytes, end)) {
         return Some((end, "<ip>"));
     }
     let text = &bytes[start..word_end];
@@ -213,16 +238,18 @@ fn mask_digits(text: &str, start: usize, word_end: usize, out: &mut String) -> u
         out.push_str(&text[start..word_end]);
         return word_end;
     }
-    let mut position = start;
+    let (mut position, mut copied) = (start, start);
     while position < word_end {
         if bytes[position].is_ascii_digit() {
+            out.push_str(&text[copied..position]);
             out.push('#');
             position = number(bytes, position);
+            copied = position;
         } else {
-            out.push(char::from(bytes[position]));
             position += 1;
         }
     }
+    out.push_str(&text[copied..position]);
     position
 }
 
