@@ -8,7 +8,7 @@ use crate::cli::HistoryCommand;
 use crate::console::{counted, grouped, print};
 use crate::error::{ExitStatus, usage};
 use crate::history::report::escape::plain;
-use crate::history::{Collection, Entry, ExportFormat, Store, export, rfc3339};
+use crate::history::{Collection, Entry, ExportFormat, Store, export, now, rfc3339};
 use crate::output::Output;
 use crate::session::OutputFormat;
 
@@ -43,7 +43,7 @@ pub fn run(command: &HistoryCommand) -> Result<ExitStatus> {
             }
             let sides = files.iter().map(|file| Store::new(file).load()).collect::<Result<Vec<_>>>()?;
             let mut merged = Collection::merged(sides);
-            let forgotten = merged.shrink(*history_size);
+            let forgotten = merged.shrink(*history_size, now());
             target.create(&merged)?;
             let mut text = format!(
                 "{}: {}, {}\n",
