@@ -4,6 +4,7 @@ use anyhow::Result;
 use std::fmt::Write;
 use std::path::Path;
 
+use super::overlap::Files;
 use crate::cli::HistoryCommand;
 use crate::console::{counted, grouped, print};
 use crate::error::{ExitStatus, usage};
@@ -20,6 +21,7 @@ pub fn run(command: &HistoryCommand) -> Result<ExitStatus> {
             let by_name = output.as_deref().map(OutputFormat::named);
             let by_name =
                 if by_name == Some(OutputFormat::Ndjson) { ExportFormat::Ndjson } else { ExportFormat::Csv };
+            Files::default().input(Some(file)).writes(output.as_deref()).check()?;
             let bytes = export(&Store::new(file).load()?, format.unwrap_or(by_name))?;
             let mut output = Output::create(output.as_deref())?;
             output.write(&bytes)?;

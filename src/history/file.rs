@@ -170,7 +170,10 @@ impl HistoryFile {
         if is_store(&self.path) {
             return Ok(());
         }
-        File::open(&self.path).map_err(|error| self.refused("read", &error))?;
+        // A pipe would be waited for.
+        let openable = std::fs::metadata(&self.path)
+            .and_then(|found| if found.is_file() { File::open(&self.path).map(drop) } else { Ok(()) });
+        openable.map_err(|error| self.refused("read", &error))?;
         Err(HistoryError::Foreign { path: self.name() }.into())
     }
 

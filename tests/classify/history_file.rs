@@ -85,8 +85,12 @@ fn a_history_where_nothing_can_be_written_is_read_and_refused_before_a_run() {
         println!("skipped: no read-only mount here");
         return;
     }
-    read.map(|ran| ran.ended(0));
-    runs.map(|ran| ran.refused(1, &["fixed/", "Read-only file system", "the history is as it was"]));
+    for ran in read {
+        ran.ended(0);
+    }
+    for ran in runs {
+        ran.refused(1, &["fixed/", "Read-only file system", "the history is as it was"]);
+    }
     assert!(!folder.path("o").exists());
 }
 
@@ -121,7 +125,7 @@ fn rows_of_templates_that_are_given_up_are_counted_all_the_same() {
     let log: String = (0..50).map(|number| format!("WARN backup of {}\n", word(number))).collect();
     folder.write("in.log", log);
     let flags = ["--history-size", "10", "--config", "rules.toml", "-q"];
-    let ran = logclass(&folder, &[&["report", "in.log", "-o", "r.html"], &flags[..]].concat());
+    let ran = logclass(&folder, &[&["report", "in.log", "-o", "r.html"][..], &flags].concat());
     ran.ended(0);
     let page = String::from_utf8(folder.read("r.html")).unwrap();
     assert!(page.contains("50 rows of 10 templates"), "{page}");
@@ -131,7 +135,7 @@ fn rows_of_templates_that_are_given_up_are_counted_all_the_same() {
         assert!(row.contains(">50<") && row.contains("100.0 %"), "{row}");
     }
     let counted = ["diff", "in.log", "in.log", "--fail-on", "count:System Notification>=50"];
-    let ran = logclass(&folder, &[&counted, &flags[..]].concat()).ended(4);
+    let ran = logclass(&folder, &[&counted[..], &flags].concat()).ended(4);
     assert!(ran.text().contains("in.log: 50 rows"), "{}", ran.text());
 }
 
@@ -166,4 +170,28 @@ fn a_report_shows_each_source_over_time_and_the_first_line_of_a_template() {
     folder.run(["in.csv", "--report", "r.html", "-o", "out.csv"]).ended(0);
     let page = String::from_utf8(folder.read("r.html")).unwrap();
     assert!(page.contains("<code>--time-column</code>") && !page.contains("Over time"), "{page}");
+}
+
+#[test]
+fn a_history_is_not_written_over_by_what_is_made_of_it() {
+    let folder = desk();
+    let before = folder.read("h");
+    for command in [
+        &["history", "export", "h", "-o", "h"][..],
+        &["report", "h", "-o", "h"],
+        &["diff", "h", "h", "-o", "h"],
+    ] {
+        logclass(&folder, command).refused(2, &["h: is the input, too"]);
+    }
+    assert!(folder.read("h") == before, "the history is lost");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_history_and_is_not_waited_for() {
+    let folder = desk();
+    assert!(Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
+    folder.run(["in.log", "--history", "pipe", "-o", "o"]).refused(1, &["pipe: is no history"]);
+    folder.run(["in.log", "--history", ".", "-o", "o"]).refused(1, &[": is no history"]);
+    logclass(&folder, &["history", "info", "pipe"]).refused(1, &["pipe: is no history"]);
 }
