@@ -4,11 +4,12 @@ use anyhow::Result;
 use std::fmt::Write;
 use std::path::Path;
 
+use super::overlap::Files;
 use crate::cli::HistoryCommand;
 use crate::console::{counted, grouped, print};
 use crate::error::{ExitStatus, usage};
 use crate::history::report::escape::plain;
-use crate::history::{Collection, Entry, ExportFormat, Store, export, rfc3339};
+use crate::history::{Collection, Entry, ExportFormat, Store, export, now, rfc3339};
 use crate::output::Output;
 use crate::session::OutputFormat;
 
@@ -20,6 +21,7 @@ pub fn run(command: &HistoryCommand) -> Result<ExitStatus> {
             let by_name = output.as_deref().map(OutputFormat::named);
             let by_name =
                 if by_name == Some(OutputFormat::Ndjson) { ExportFormat::Ndjson } else { ExportFormat::Csv };
+            Files::default().input(Some(file)).writes(output.as_deref()).check()?;
             let bytes = export(&Store::new(file).load()?, format.unwrap_or(by_name))?;
             let mut output = Output::create(output.as_deref())?;
             output.write(&bytes)?;
@@ -43,7 +45,7 @@ pub fn run(command: &HistoryCommand) -> Result<ExitStatus> {
             }
             let sides = files.iter().map(|file| Store::new(file).load()).collect::<Result<Vec<_>>>()?;
             let mut merged = Collection::merged(sides);
-            let forgotten = merged.shrink(*history_size);
+            let forgotten = merged.shrink(*history_size, now());
             target.create(&merged)?;
             let mut text = format!(
                 "{}: {}, {}\n",

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::entry::{Entry, Id, rarest_first};
+use crate::envelope::Severity;
 
 /// The figures of one run, as a history keeps them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct Collection {
     pub runs: Vec<Run>,
     /// Entries that were given up to stay within a bound.
     pub dropped: u64,
+    /// Their records, by label and severity.
+    pub dropped_rows: BTreeMap<(String, Option<Severity>), u64>,
 }
 
 impl Collection {
@@ -92,9 +95,16 @@ impl Collection {
         merged
     }
 
-    /// Records of all entries.
+    /// Gives up an entry; its records are still counted.
+    pub fn drop_entry(&mut self, entry: Entry) {
+        self.dropped += 1;
+        *self.dropped_rows.entry((entry.label, entry.severity)).or_default() += entry.count;
+    }
+
+    /// All records, also those of entries that were given up.
     pub fn rows(&self) -> u64 {
-        self.entries.values().map(|entry| entry.count).sum()
+        let kept: u64 = self.entries.values().map(|entry| entry.count).sum();
+        kept + self.dropped_rows.values().sum::<u64>()
     }
 
     /// The distinct templates.
@@ -107,6 +117,9 @@ impl Collection {
         let mut labels = BTreeMap::new();
         for entry in self.entries.values() {
             *labels.entry(entry.label.clone()).or_default() += entry.count;
+        }
+        for ((label, _), rows) in &self.dropped_rows {
+            *labels.entry(label.clone()).or_default() += rows;
         }
         labels
     }
@@ -127,19 +140,20 @@ impl Collection {
         entries
     }
 
-    /// Gives up entries until no more than `limit` are left; says how many it gave up.
-    pub fn shrink(&mut self, limit: usize) -> u64 {
+    /// Gives up entries until no more than `limit` are left, by what they are worth `now`; says how many it gave up.
+    pub fn shrink(&mut self, limit: usize, now: i64) -> u64 {
         let excess = self.entries.len().saturating_sub(limit);
         if excess == 0 {
             return 0;
         }
         let mut worth: Vec<(f64, [u8; 32])> =
-            self.entries.iter().map(|(key, entry)| (entry.worth(), *key)).collect();
+            self.entries.iter().map(|(key, entry)| (entry.worth(now), *key)).collect();
         worth.sort_unstable_by(rarest_first);
         for (_, key) in &worth[..excess] {
-            self.entries.remove(key);
+            if let Some(entry) = self.entries.remove(key) {
+                self.drop_entry(entry);
+            }
         }
-        self.dropped += excess as u64;
         excess as u64
     }
 }

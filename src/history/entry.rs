@@ -102,10 +102,11 @@ impl Entry {
     }
 
     /// How much it is worth keeping: the binary logarithm of its count, less one for each thirty days since it was
-    /// last seen, so that what is both old and rare goes first.
+    /// last seen, so that what is both old and rare goes first. A time that is still to come, as a wrong clock states it,
+    /// counts as `now`: it would keep its entry for ever.
     #[allow(clippy::cast_precision_loss)] // an order, not a figure
-    pub fn worth(&self) -> f64 {
-        (self.count.max(1) as f64).log2() + self.last as f64 / (30.0 * 86_400.0)
+    pub fn worth(&self, now: i64) -> f64 {
+        (self.count.max(1) as f64).log2() + self.last.min(now) as f64 / (30.0 * 86_400.0)
     }
 }
 

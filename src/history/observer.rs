@@ -11,7 +11,7 @@ use super::collection::Collection;
 use super::entry::{Entry, Id};
 use super::sample;
 use super::series::Series;
-use crate::input::{Chunk, RecordSpan};
+use crate::input::{Chunk, LineCounter, RecordSpan};
 use crate::prehashed::PrehashedMap;
 use crate::template;
 
@@ -121,7 +121,8 @@ pub struct Observer {
     /// Its rows that came in earlier chunks.
     rows: u64,
     live: Option<Box<dyn Live>>,
-    dropped: u64,
+    /// What is left of entries that were given up.
+    given_up: Collection,
 }
 
 impl std::fmt::Debug for Observer {
@@ -143,7 +144,7 @@ impl Observer {
             input: String::new(),
             rows: 0,
             live: None,
-            dropped: 0,
+            given_up: Collection::default(),
         }
     }
 
@@ -165,13 +166,14 @@ impl Observer {
 
     /// Adds the groups of a chunk, whose rows have these labels.
     pub fn add<'a>(&mut self, chunk: &Chunk, groups: &Groups, label_of: impl Fn(usize) -> Labelled<'a>) {
+        let mut lines = chunk.line_counter();
         for group in &groups.all {
             let row = group.row as usize;
             let label = label_of(row);
             let key = mixed(group.what, label.id.wrapping_add(1));
             let (place, met_now) = match self.places.get(&key) {
                 Some(&place) => (place, false),
-                None => (self.meet(key, chunk, &chunk.records[row], label), true),
+                None => (self.meet(key, chunk, &chunk.records[row], label, &mut lines), true),
             };
             let entry = &mut self.entries[place].1;
             let count = u64::from(group.count);
@@ -192,7 +194,14 @@ impl Observer {
     }
 
     /// Makes an entry of a row.
-    fn meet(&mut self, key: u64, chunk: &Chunk, record: &RecordSpan, label: Labelled<'_>) -> usize {
+    fn meet(
+        &mut self,
+        key: u64,
+        chunk: &Chunk,
+        record: &RecordSpan,
+        label: Labelled<'_>,
+        lines: &mut LineCounter<'_>,
+    ) -> usize {
         if self.entries.len() >= 2 * self.limit {
             self.shrink();
         }
@@ -210,7 +219,7 @@ impl Observer {
             severity: chunk.severity(record, &envelope),
             example: sample::example(&message),
             input: self.input.clone(),
-            line: chunk.line_of(record.start as usize),
+            line: lines.line_of(record.start as usize),
             count: 0,
             first: i64::MAX,
             last: i64::MIN,
@@ -228,26 +237,28 @@ impl Observer {
     /// Gives up half of the entries, those that are worth least.
     fn shrink(&mut self) {
         let excess = self.entries.len().saturating_sub(self.limit);
+        let now = self.counting.now;
         let mut order: Vec<(f64, usize)> =
-            self.entries.iter().enumerate().map(|(place, (_, entry))| (entry.worth(), place)).collect();
+            self.entries.iter().enumerate().map(|(place, (_, entry))| (entry.worth(now), place)).collect();
         order.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(other.1.cmp(&one.1)));
         let gone: HashSet<usize> = order[..excess].iter().map(|&(_, place)| place).collect();
-        let mut place = 0;
-        self.entries.retain(|_| {
-            place += 1;
-            !gone.contains(&(place - 1))
-        });
+        for (place, (key, entry)) in std::mem::take(&mut self.entries).into_iter().enumerate() {
+            if gone.contains(&place) {
+                self.given_up.drop_entry(entry);
+            } else {
+                self.entries.push((key, entry));
+            }
+        }
         self.places = self.entries.iter().enumerate().map(|(place, &(key, _))| (key, place)).collect();
-        self.dropped += excess as u64;
     }
 
     /// What was seen.
     pub fn finish(self) -> Collection {
-        let mut collection = Collection { dropped: self.dropped, ..Collection::default() };
+        let mut collection = self.given_up;
         for (_, entry) in self.entries {
             collection.add(entry);
         }
-        collection.shrink(self.limit);
+        collection.shrink(self.limit, self.counting.now);
         collection
     }
 }

@@ -136,4 +136,29 @@ impl Chunk {
         }
         self.first_line + self.line_ends.count(&self.data[..position])
     }
+
+    /// The same for many positions that ascend, in one pass over the chunk.
+    pub fn line_counter(&self) -> LineCounter<'_> {
+        LineCounter { chunk: self, position: 0, line: self.first_line }
+    }
+}
+
+/// Lines of a chunk's positions: each is counted from the one before.
+#[derive(Debug)]
+pub struct LineCounter<'a> {
+    chunk: &'a Chunk,
+    position: usize,
+    line: u64,
+}
+
+impl LineCounter<'_> {
+    /// As [`Chunk::line_of`]; quick where `position` is not before the last one that was asked for.
+    pub fn line_of(&mut self, position: usize) -> u64 {
+        if self.chunk.line_ends == LineEnds::Records || position < self.position {
+            return self.chunk.line_of(position);
+        }
+        self.line += self.chunk.line_ends.count(&self.chunk.data[self.position..position]);
+        self.position = position;
+        self.line
+    }
 }

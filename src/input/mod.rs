@@ -17,7 +17,7 @@ pub mod silence;
 mod span;
 mod start;
 
-pub use chunk::{Chunk, ChunkSource, Companion, Layout, Reject};
+pub use chunk::{Chunk, ChunkSource, Companion, Layout, LineCounter, Reject};
 pub use csv::LineEnds;
 pub use error::{Column, InputError, RecordError};
 pub use json::JsonLayout;

@@ -17,6 +17,7 @@ mod faults;
 mod formats;
 mod harness;
 mod history;
+mod history_file;
 mod kinds;
 mod outputs;
 #[cfg(feature = "columnar")]

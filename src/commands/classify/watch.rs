@@ -61,7 +61,7 @@ impl<'a> Watching<'a> {
         let store = watch.history.as_deref().map(Store::new);
         let compares = watch.fail_on.iter().any(Condition::needs_comparison);
         let before = match &store {
-            Some(store) if compares && store.exists() => Some(store.load()?),
+            Some(store) if compares && store.exists() => Some(store.load_for_run()?),
             _ => None,
         };
         let known = match (&before, &store) {

@@ -6,6 +6,7 @@ use super::super::collection::{Collection, Run};
 use super::super::diff::gravity;
 use super::super::entry::{Entry, Id};
 use super::timeline::Timeline;
+use crate::envelope::Severity;
 use crate::label::UNCLASSIFIED;
 
 /// Labels, and severities, shown; the others are one more.
@@ -79,6 +80,8 @@ pub struct SourceFigures {
     pub templates: u64,
     /// Its rows under each label, in the order of [`Figures::labels`].
     pub labels: Vec<u64>,
+    /// Its rows in each interval.
+    pub counts: Vec<u64>,
 }
 
 /// All that a report tells.
@@ -121,13 +124,15 @@ impl Figures {
         let entries = seen.sorted();
         let labels = bands(
             &entries,
+            seen,
             &timeline,
-            |entry| entry.label.clone(),
+            |label, _| label.to_owned(),
             |band, _| (gravity(&band.name, None), u64::MAX - band.rows),
         );
-        let severity =
-            |entry: &Entry| entry.severity.map_or(String::new(), |found| found.as_str().to_owned());
-        let severities = bands(&entries, &timeline, severity, |_, entry| {
+        let severity = |_: &str, severity: Option<Severity>| {
+            severity.map_or(String::new(), |found| found.as_str().to_owned())
+        };
+        let severities = bands(&entries, seen, &timeline, severity, |_, entry| {
             (u8::MAX - entry.severity.map_or(0, |found| 1 + found as u8), 0)
         });
         let lines = lines(&entries, &timeline);
@@ -158,7 +163,7 @@ impl Figures {
         });
         let unsure =
             lines.iter().filter(|line| line.entry.label == UNCLASSIFIED || line.entry.confidence < UNSURE);
-        let (sources, more_sources) = sources(&entries, &labels);
+        let (sources, more_sources) = sources(&entries, &labels, &timeline);
         let runs: Vec<Run> = seen.runs.iter().rev().take(RUNS).cloned().collect();
         Self {
             rows: seen.rows(),
@@ -190,13 +195,14 @@ impl Figures {
 
 fn bands<O: Ord>(
     entries: &[&Entry],
+    seen: &Collection,
     timeline: &Timeline,
-    name: impl Fn(&Entry) -> String,
+    name: impl Fn(&str, Option<Severity>) -> String,
     order: impl Fn(&Band, &Entry) -> O,
 ) -> Vec<Band> {
     let mut bands = BTreeMap::<String, (Band, &Entry, HashSet<Id>)>::new();
     for entry in entries {
-        let name = name(entry);
+        let name = name(&entry.label, entry.severity);
         let (band, _, templates) = bands.entry(name.clone()).or_insert_with(|| {
             let counts = vec![0; timeline.intervals];
             (Band { name, names: 1, rows: 0, templates: 0, counts }, entry, HashSet::new())
@@ -204,6 +210,11 @@ fn bands<O: Ord>(
         band.rows += entry.count;
         timeline.add(&entry.series, &mut band.counts);
         templates.insert(entry.id());
+    }
+    for ((label, severity), rows) in &seen.dropped_rows {
+        if let Some((band, ..)) = bands.get_mut(&name(label, *severity)) {
+            band.rows += rows;
+        }
     }
     let mut bands: Vec<(Band, &Entry)> = bands
         .into_values()
@@ -230,6 +241,14 @@ fn lines(entries: &[&Entry], timeline: &Timeline) -> Vec<Line> {
             lines.len() - 1
         });
         let line = &mut lines[place];
+        // The example is its first record, whichever source that is from.
+        if (entry.first_run, entry.first, entry.line)
+            < (line.entry.first_run, line.entry.first, line.entry.line)
+        {
+            line.entry.example.clone_from(&entry.example);
+            line.entry.input.clone_from(&entry.input);
+            line.entry.line = entry.line;
+        }
         line.rows += entry.count;
         line.entry.first = line.entry.first.min(entry.first);
         line.entry.last = line.entry.last.max(entry.last);
@@ -250,12 +269,12 @@ fn listed<'a>(lines: impl Iterator<Item = &'a Line>, most: usize) -> Listed {
     }
 }
 
-fn sources(entries: &[&Entry], labels: &[Band]) -> (Vec<SourceFigures>, usize) {
+fn sources(entries: &[&Entry], labels: &[Band], timeline: &Timeline) -> (Vec<SourceFigures>, usize) {
     let mut sources = BTreeMap::<&str, (SourceFigures, HashSet<Id>)>::new();
     for entry in entries {
         let (source, templates) = sources.entry(&entry.source).or_insert_with(|| {
             let (name, labels) = (entry.source.clone(), vec![0; labels.len()]);
-            (SourceFigures { name, rows: 0, templates: 0, labels }, HashSet::new())
+            (SourceFigures { name, rows: 0, templates: 0, labels, counts: Vec::new() }, HashSet::new())
         });
         source.rows += entry.count;
         let place = labels.iter().position(|band| band.names == 1 && band.name == entry.label);
@@ -272,5 +291,16 @@ fn sources(entries: &[&Entry], labels: &[Band]) -> (Vec<SourceFigures>, usize) {
     sources.sort_by_key(|source| std::cmp::Reverse(source.rows));
     let more = sources.len().saturating_sub(SOURCES);
     sources.truncate(SOURCES);
+    // Over time for those that are shown alone: there may be as many sources as entries.
+    for source in &mut sources {
+        source.counts = vec![0; timeline.intervals];
+    }
+    let places: HashMap<String, usize> =
+        sources.iter().enumerate().map(|(place, source)| (source.name.clone(), place)).collect();
+    for entry in entries {
+        if let Some(&place) = places.get(&entry.source) {
+            timeline.add(&entry.series, &mut sources[place].counts);
+        }
+    }
     (sources, more)
 }

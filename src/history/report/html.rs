@@ -10,6 +10,9 @@ use crate::console::{counted, grouped};
 
 const STYLE: &str = include_str!("style.css");
 
+/// The column that is only there where there are times.
+const OVER_TIME: &str = "Over time";
+
 /// The whole page, made at `time`.
 pub fn page(figures: &Figures, title: &str, time: i64) -> String {
     let title = html(title);
@@ -119,9 +122,10 @@ fn over_time(figures: &Figures, page: &mut String) {
                 span(figures.timeline.width())
             );
         } else if id == "labels" {
-            page.push_str("<p class=\"note\">The rows state no times that differ, so there is nothing to show over time.</p>\n");
+            page.push_str("<p class=\"note\">The rows state no times that differ, so there is nothing to show over time. \
+                 <code>--time-column</code> names a column that has them.</p>\n");
         }
-        table(page, title, &["", "Rows", "Share", "Templates", "Over time"], |page| {
+        table(page, figures, title, &["", "Rows", "Share", "Templates", OVER_TIME], |page| {
             for band in bands {
                 band_row(figures, band, page);
             }
@@ -135,7 +139,7 @@ fn band_row(figures: &Figures, band: &Band, page: &mut String) {
     let _ = writeln!(
         page,
         "<tr><th scope=\"row\"><span class=\"swatch {class}\"></span>{}</th><td class=\"n\">{}</td>\
-         <td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+         <td class=\"n\">{}</td><td class=\"n\">{}</td>{}</tr>",
         html(stated(&band.name)),
         grouped(band.rows),
         html(&share(band.rows, figures.rows)),
@@ -144,20 +148,26 @@ fn band_row(figures: &Figures, band: &Band, page: &mut String) {
     );
 }
 
-/// A sparkline where there are times, nothing where there are none.
+/// A cell with a sparkline where there are times, nothing where there are none: then there is no such column.
 fn spark(figures: &Figures, counts: &[u64], class: &str) -> String {
-    if figures.has_times() { sparkline(counts, class) } else { String::new() }
+    if figures.has_times() { format!("<td>{}</td>", sparkline(counts, class)) } else { String::new() }
 }
 
 /// A table in a region that scrolls by itself where the page is narrow, and is not called what its section is.
-fn table(page: &mut String, caption: &str, columns: &[&str], rows: impl FnOnce(&mut String)) {
+fn table(
+    page: &mut String,
+    figures: &Figures,
+    caption: &str,
+    columns: &[&str],
+    rows: impl FnOnce(&mut String),
+) {
     let caption = html(caption);
     let _ = write!(
         page,
         "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\">\n<table>\n\
          <caption class=\"unseen\">{caption}</caption>\n<thead><tr>"
     );
-    for column in columns {
+    for column in columns.iter().filter(|column| **column != OVER_TIME || figures.has_times()) {
         if column.is_empty() {
             page.push_str("<td></td>");
         } else {
@@ -219,17 +229,17 @@ fn unsure(figures: &Figures, page: &mut String) {
 
 fn lines(figures: &Figures, caption: &str, listed: &Listed, labelled: bool, page: &mut String) {
     let columns: &[&str] = if labelled {
-        &["Label", "Template and first line", "Rows", "Share", "Over time", "First", "Last"]
+        &["Label", "Template and first line", "Rows", "Share", OVER_TIME, "First", "Last"]
     } else {
-        &["Template and first line", "Rows", "Share", "Over time", "First", "Last"]
+        &["Template and first line", "Rows", "Share", OVER_TIME, "First", "Last"]
     };
-    table(page, caption, columns, |page| {
+    table(page, figures, caption, columns, |page| {
         for line in &listed.lines {
             row(figures, line, labelled, page);
         }
     });
     if listed.more > 0 {
-        let _ = writeln!(page, "<p class=\"note\">And {} more.</p>", counted(listed.more as u64, "template"));
+        let _ = writeln!(page, "<p class=\"note\">And {}.</p>", counted(listed.more as u64, "more template"));
     }
 }
 
@@ -264,7 +274,7 @@ fn row(figures: &Figures, line: &Line, labelled: bool, page: &mut String) {
     );
     let _ = writeln!(
         page,
-        "<td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td></tr>",
+        "<td class=\"n\">{}</td><td class=\"n\">{}</td>{}<td class=\"t\">{}</td><td class=\"t\">{}</td></tr>",
         grouped(line.rows),
         html(&share(line.rows, figures.rows)),
         spark(figures, &line.counts, &class),
@@ -275,7 +285,7 @@ fn row(figures: &Figures, line: &Line, labelled: bool, page: &mut String) {
 
 fn sources(figures: &Figures, page: &mut String) {
     page.push_str("<section aria-labelledby=\"sources\">\n<h2 id=\"sources\">Sources</h2>\n");
-    table(page, "Sources", &["Source", "Rows", "Share", "Templates", "Labels"], |page| {
+    table(page, figures, "Sources", &["Source", "Rows", "Share", "Templates", OVER_TIME, "Labels"], |page| {
         for source in &figures.sources {
             let most = source.labels.iter().zip(&figures.labels).max_by_key(|(rows, _)| **rows);
             let most = most
@@ -283,11 +293,12 @@ fn sources(figures: &Figures, page: &mut String) {
             let _ = writeln!(
                 page,
                 "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-                 <td class=\"n\">{}</td><td class=\"mix\">{}<span>{}</span></td></tr>",
+                 <td class=\"n\">{}</td>{}<td class=\"mix\">{}<span>{}</span></td></tr>",
                 html(&short(stated(&source.name))),
                 grouped(source.rows),
                 html(&share(source.rows, figures.rows)),
                 grouped(source.templates),
+                spark(figures, &source.counts, "all"),
                 parts(&source.labels, &figures.labels, source.rows),
                 html(&most)
             );
@@ -296,8 +307,8 @@ fn sources(figures: &Figures, page: &mut String) {
     if figures.more_sources > 0 {
         let _ = writeln!(
             page,
-            "<p class=\"note\">And {} more.</p>",
-            counted(figures.more_sources as u64, "source")
+            "<p class=\"note\">And {}.</p>",
+            counted(figures.more_sources as u64, "more source")
         );
     }
     page.push_str("</section>\n");
@@ -307,6 +318,7 @@ fn runs(figures: &Figures, page: &mut String) {
     page.push_str("<section aria-labelledby=\"runs\">\n<h2 id=\"runs\">Runs</h2>\n");
     table(
         page,
+        figures,
         "Runs",
         &["Run", "Begun", "Rows", "Templates", "New", "Rejected", "Took", "Inputs"],
         |page| {
@@ -329,14 +341,15 @@ fn runs(figures: &Figures, page: &mut String) {
     );
     if figures.more_runs > 0 {
         let _ =
-            writeln!(page, "<p class=\"note\">And {} before.</p>", counted(figures.more_runs as u64, "run"));
+            writeln!(page, "<p class=\"note\">And {}.</p>", counted(figures.more_runs as u64, "earlier run"));
     }
     if figures.dropped > 0 {
         let _ = writeln!(
             page,
-            "<p class=\"note\">{} were given up to stay within <code>--history-size</code>; their rows are not counted \
-             here.</p>",
-            counted(figures.dropped, "template")
+            "<p class=\"note\">{} {} given up to stay within <code>--history-size</code>: the totals of rows, labels and \
+             severities include them, the charts, the templates and the sources do not.</p>",
+            counted(figures.dropped, "template"),
+            if figures.dropped == 1 { "was" } else { "were" }
         );
     }
     page.push_str("</section>\n");

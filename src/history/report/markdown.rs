@@ -102,6 +102,6 @@ fn lines(figures: &Figures, listed: &Listed, page: &mut String) {
         );
     }
     if listed.more > 0 {
-        let _ = writeln!(page, "\nAnd {} more.", counted(listed.more as u64, "template"));
+        let _ = writeln!(page, "\nAnd {}.", counted(listed.more as u64, "more template"));
     }
 }

@@ -340,7 +340,7 @@ function rows() {
   const head = ["Row", "Source", "Message", "Label", "Confidence", "Why"].map((name) => make("th", { scope: "col" }, name));
   const body = list.map((row) => make("tr", {},
     make("td", { class: "number", "data-name": "Row" }, number.format(row.row)),
-    make("td", { "data-name": "Source" }, row.source),
+    make("td", { class: "source", "data-name": "Source" }, row.source),
     make("td", { class: "mono" }, row.message),
     make("td", {}, make("span", { class: `chip ${hue(row.label)}` }, row.label)),
     make("td", { class: "number", "data-name": "Confidence" }, row.stage === "rule" ? "rule" : row.stage === "llm" ? "LLM" : row.confidence.toFixed(2)),
