@@ -58,13 +58,13 @@ pub struct Cli {
 pub enum Command {
     /// Label every record of a CSV, NDJSON, text, Arrow or Parquet file
     Classify(Box<Classify>),
-    /// Show what differs between two logs, labelled files or histories, beyond chance
+    /// Show differences between two logs, labelled files or histories that chance does not explain
     Diff(Box<Diff>),
-    /// Write a page about a log, a labelled file or a history, to read or to mail
+    /// Write a report on a log, a labelled file or a history: one page, to read or to mail
     Report(Box<Report>),
-    /// Describe, export, join or prune histories made by `classify --history`
+    /// Describe, export, prune or join histories made by `classify --history`
     History(History),
-    /// Write a file of verdicts on the templates of logs, which spares later runs the encoder
+    /// Classify the templates of logs ahead of time, into a verdict file that makes later runs faster
     Learn(Box<Learn>),
     /// Train a model on labelled rows
     Train(Train),
@@ -78,7 +78,7 @@ pub enum Command {
     Rules(Rules),
     /// Describe a model file
     Model(Model),
-    /// Probe the LLM endpoint, manage its cached answers
+    /// Probe the LLM endpoint, and manage its cached answers
     Llm(LlmArguments),
     /// Serve a web page and a REST API
     #[cfg(feature = "serve")]

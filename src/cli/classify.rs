@@ -43,7 +43,7 @@ pub struct Classify {
     /// Output format for text input [default: by the output's file name, else csv]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input and output")]
     pub output_format: Option<OutputFormat>,
-    /// Write Arrow streams without the mark of their end, for a reader that takes it for the next one
+    /// Write Arrow streams without their end marker, for a reader that mistakes it for the next stream
     /// (ClickHouse's ArrowStream)
     #[cfg(feature = "columnar")]
     #[arg(long, help_heading = "Input and output")]
@@ -63,7 +63,7 @@ pub struct Classify {
     /// Write only rows without this label; may be given several times
     #[arg(long, value_name = "LABEL", help_heading = "Input and output")]
     pub except: Vec<String>,
-    /// Write the label without the record's own columns; --explain and --add still add theirs. NDJSON has an
+    /// Write the label without the record's own columns; --explain and --add still add theirs. For NDJSON, an
     /// object for each record
     #[arg(long, help_heading = "Input and output")]
     pub only_label: bool,
@@ -92,8 +92,8 @@ pub struct Classify {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
-    /// File of verdicts made by `logclass learn` with the same model, rules and configuration: spares the encoder
-    /// for the templates in it
+    /// Verdict file made by `logclass learn` with the same model, rules and configuration: templates in it need
+    /// not be encoded again
     #[arg(long, value_name = "FILE", help_heading = "Stages")]
     pub verdicts: Option<PathBuf>,
     /// The LLM.
@@ -122,11 +122,11 @@ pub struct Classify {
 pub enum InputFormat {
     /// Fields between delimiters
     Csv,
-    /// A JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// A message a line
+    /// One message per line
     Text,
-    /// Arrow's IPC format: a file, or streams one behind the other
+    /// Arrow's IPC format: a file, or one stream after another
     #[cfg(feature = "columnar")]
     Arrow,
     /// Parquet
@@ -151,6 +151,6 @@ pub enum OnBadRow {
     Fail,
     /// Write it to --rejects and continue
     Skip,
-    /// Write a row for it whose message is its text and whose label is Unclassified: as many rows out as in
+    /// Write a row for it, with its text as the message and the label Unclassified: as many rows out as in
     Unclassified,
 }

@@ -13,14 +13,14 @@ use crate::session::Format;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "History and alerts")]
 pub struct Watch {
-    /// File to count the templates of every run in, per source, label and time; it is made by the first run, and
-    /// changed only by a run that succeeds
+    /// File that counts the templates of every run, per source, label and time; the first run makes it, and only
+    /// runs that succeed change it
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// Maximum number of templates in the history; the oldest and rarest go first
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = history_size)]
     pub history_size: usize,
-    /// End with exit status 4 if this is the case; may be given several times: new:LABEL (a template that the
+    /// End with exit status 4 if this is met; may be given several times: new:LABEL (a template that the
     /// history does not have), more:LABEL (more frequent than chance allows), count:LABEL>N (also >=, <, <=);
     /// LABEL may be any
     #[arg(long, value_name = "CONDITION")]
@@ -28,7 +28,7 @@ pub struct Watch {
     /// File to write a report of the run to: one page of HTML, or Markdown if its name ends in .md
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Column with the time, by name or number, or a path. Without it, or where it says nothing, the time
+    /// Column with the time, by name or number, or a path. Without it, or where it is empty, the time
     /// is the message's own, or else the run's
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     pub time_column: Option<String>,
@@ -89,7 +89,7 @@ pub struct Diff {
     /// Format of the differences
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: DiffFormat,
-    /// Maximum number of changes to show; what came in one place is one
+    /// Maximum number of changes to show; changes in one place in the log count as one
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
     /// Also show new and gone templates that are rare enough to be chance
@@ -98,7 +98,7 @@ pub struct Diff {
     /// Compare each source by itself
     #[arg(long)]
     pub by_source: bool,
-    /// End with exit status 4 if this is the case; may be given several times: new:LABEL, more:LABEL,
+    /// End with exit status 4 if this is met; may be given several times: new:LABEL, more:LABEL,
     /// count:LABEL>N; LABEL may be any
     #[arg(long, value_name = "CONDITION")]
     pub fail_on: Vec<Condition>,
@@ -110,7 +110,7 @@ pub struct Diff {
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// One page that needs nothing else
+    /// One self-contained page
     Html,
     /// Text
     Markdown,
@@ -169,7 +169,7 @@ pub enum HistoryCommand {
         #[arg(long, value_enum, value_name = "FORMAT")]
         format: Option<ExportFormat>,
     },
-    /// Remove templates from a history; what is named has to be the case at once
+    /// Remove the templates of a history that meet all conditions given
     #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
     Forget {
         /// The history

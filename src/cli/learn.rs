@@ -61,7 +61,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR", help_heading = "Fine-tuning")]
     #[cfg_attr(not(feature = "candle"), arg(value_parser = no_fine_tuning))]
     pub fine_tune_encoder: Option<PathBuf>,
-    /// How often fine-tuning sees every row; 0 uses the encoder that an earlier run left in the folder
+    /// How many times fine-tuning sees each row; 0 uses the encoder that an earlier run left in the folder
     #[arg(long, value_name = "N", default_value_t = 2, requires = "fine_tune_encoder", help_heading = "Fine-tuning",
           value_parser = clap::value_parser!(u16).range(0..=100))]
     pub epochs: u16,
@@ -85,7 +85,7 @@ Examples:
   logclass eval labelled.csv --model mine.safetensors --plot quality.svg
   logclass eval labelled.csv --cv 5 --group-column source")]
 pub struct Eval {
-    /// CSV or NDJSON with message and label columns, and one of sources where rules need it; - is standard input
+    /// CSV or NDJSON with message and label columns, and a source column if rules need it; - is standard input
     #[arg(value_name = "LABELLED")]
     pub input: PathBuf,
     /// Format of the input [default: by its file name, else csv]

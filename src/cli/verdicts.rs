@@ -16,17 +16,17 @@ Examples:
   logclass learn node1.verdicts node2.verdicts -o all.verdicts     # joins files
   logclass classify today.csv --verdicts templates.verdicts -o labelled.csv
 
-A file of verdicts spares new processes the encoder for every template in it; labels are the same without. It
-holds hashes, labels and confidences, no text of a log. It fits one model, encoder, set of rules and configuration:
-learn with the same --config, --model, --rules, --encoder, --backend and --min-confidence as you classify with.
+New processes need not encode the templates in a verdict file; labels are the same with and without it. It holds hashes,
+labels and confidences, but no text of a log. It fits one model, encoder, set of rules and configuration: use the same
+--config, --model, --rules, --encoder, --backend and --min-confidence for `learn` and `classify`.
 
-Exit status: 0 done; 1 failed, or a file of verdicts is damaged; 2 usage error, or a file of verdicts was made with
+Exit status: 0 done; 1 failed, or a verdict file is damaged; 2 usage error, or a verdict file was made with
 another model, encoder, rules or configuration; 130, 143 interrupted.")]
 pub struct Learn {
-    /// CSV with the columns source and log_message, NDJSON, text, or files of verdicts; - is standard input
+    /// CSV with the columns source and log_message, NDJSON, text, or verdict files; - is standard input
     #[arg(required = true, value_name = "LOG")]
     pub inputs: Vec<PathBuf>,
-    /// File of verdicts to write, or to add to if it exists; it is replaced as a whole. - is standard output
+    /// Verdict file to write, or to add to if it exists; it is replaced as a whole. - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Format of the inputs [default: by their file names, else csv]

@@ -17,7 +17,7 @@ pub enum FieldForm {
 pub struct FieldSpan {
     /// First byte.
     pub start: u32,
-    /// Behind the last byte.
+    /// One past the last byte.
     pub end: u32,
     /// How it is written.
     pub form: FieldForm,
@@ -28,9 +28,9 @@ pub struct FieldSpan {
 pub struct RecordSpan {
     /// First byte.
     pub start: u32,
-    /// Behind the last byte before the line terminator.
+    /// One past the last byte before the line terminator.
     pub end: u32,
-    /// Behind the line terminator.
+    /// One past the line terminator.
     pub next: u32,
     /// The message.
     pub message: FieldSpan,

@@ -2,32 +2,14 @@
 
 use anyhow::Result;
 
-use super::{Format, Options, OutputFormat};
+use super::format::{Format, OutputFormat};
+use super::options::Options;
 use crate::input::csv::CsvLayout;
 use crate::input::decode::Bytes;
 use crate::input::open::{ColumnNames, CsvInput, open_csv, open_lines};
 use crate::input::silence::Listening;
 use crate::input::{BadRows, ChunkReader, JsonLayout, LineLayout, Multiline};
 use crate::pipeline::{Shape, Unreadable, header, new_columns, new_header};
-
-impl Options {
-    /// The columns as they are read: one of the label is no obstacle where the records' own columns are not written.
-    fn columns_read(&self) -> ColumnNames {
-        let columns = self.columns.clone();
-        ColumnNames { overwrite: columns.overwrite || self.only_label, ..columns }
-    }
-
-    /// The label and what is added beside it.
-    fn new_names(&self) -> Vec<&str> {
-        std::iter::once(self.columns.label.as_str()).chain(self.added.names()).collect()
-    }
-
-    /// What records that cannot be read become, where they are rows all the same.
-    fn unreadable(&self, layout: Option<CsvLayout>) -> Option<Unreadable> {
-        let wanted = self.limits.bad_rows == BadRows::Unclassified;
-        wanted.then(|| Unreadable { message: self.columns.message.clone(), layout })
-    }
-}
 
 /// The records, and how they are written.
 pub struct Body {

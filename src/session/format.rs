@@ -9,9 +9,9 @@ pub enum Format {
     /// Fields between delimiters
     #[default]
     Csv,
-    /// A JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// A message a line
+    /// One message per line
     Text,
 }
 

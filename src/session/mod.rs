@@ -16,16 +16,16 @@ mod classifier;
 #[cfg(feature = "columnar")]
 mod columnar;
 mod format;
+mod options;
 
 use anyhow::Result;
 use std::sync::Arc;
 
 use crate::cascade::Cascade;
 use crate::history::{Observer, observe_labelled};
+use crate::input::Chunk;
 use crate::input::csv::CsvLayout;
 use crate::input::decode::{Bytes, Decoded, decode};
-use crate::input::open::ColumnNames;
-use crate::input::{Chunk, Limits, Multiline};
 use crate::label::LabelFilter;
 use crate::llm::{Llm, Report};
 pub use crate::pipeline::Row;
@@ -37,33 +37,7 @@ pub use classifier::Classifier;
 #[cfg(feature = "columnar")]
 pub use columnar::OpenedColumns;
 pub use format::{Format, OutputFormat, compression_named, delimiter_named, extension, is_json_named};
-
-/// What an input is and what becomes of it.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What it is.
-    pub format: Format,
-    /// What its lines become, where it is text.
-    pub text_output: OutputFormat,
-    /// Its columns.
-    pub columns: ColumnNames,
-    /// Byte between its fields; nothing leaves that to the header.
-    pub delimiter: Option<u8>,
-    /// What is added beside the label.
-    pub added: Added,
-    /// Which rows are written.
-    pub filter: LabelFilter,
-    /// How lines of text become records.
-    pub multiline: Multiline,
-    /// Write the label and what is added beside it, and nothing of the records.
-    pub only_label: bool,
-    /// Make cells harmless that a spreadsheet would run.
-    pub csv_safe: bool,
-    /// How it is read.
-    pub limits: Limits,
-    /// Bytes that it may become when it is decompressed.
-    pub decompressed_bytes: u64,
-}
+pub use options::Options;
 
 /// Cascade, LLM and resources, for any number of inputs. Clones share them.
 #[derive(Debug, Clone)]

@@ -1,84 +1,135 @@
 //! Products of dense rows with the weights, some samples at a time.
 //!
-//! One sample at a time, every weight is fetched for two operations; eight at a time, for sixteen. The loops are plain Rust over
-//! arrays of fixed size, which the compiler keeps in vector registers.
+//! With a thousand labels the matrix of weights fits no cache, so a batch of samples meets one label after
+//! the other: of the matrix, only the weights of that label have to be at hand, and each is fetched once for
+//! a batch. The innermost loops run over many samples, or over many weights, and are plain Rust that
+//! compilers turn into vector instructions. None of this changes the order of a sum: it is that of the rows
+//! for a logit, and that of the samples for a slope.
 
-/// Floats that one step of the products takes; rows of weights are padded to whole steps.
+/// Floats that [`add_padded`] takes at a time; rows of sparse features are padded to whole steps.
 pub const LANES: usize = 4;
 
 /// Some samples, their logits and afterwards their residuals.
-pub struct Block {
-    /// `width` x `SAMPLES`: the floats of the samples, side by side.
-    floats: Vec<[f32; Self::SAMPLES]>,
+pub struct Batch {
+    /// `SAMPLES` x `width`.
+    rows: Vec<f32>,
+    /// The same, transposed: `width` x `across`.
+    columns: Vec<f32>,
     /// `SAMPLES` x `stride`.
     logits: Vec<f32>,
+    width: usize,
+    labels: usize,
     stride: usize,
+    /// Samples in a row of `columns`.
+    across: usize,
 }
 
-impl Block {
-    /// Samples in a block.
-    pub const SAMPLES: usize = 8;
+#[allow(clippy::cast_possible_truncation)] // meant
+pub fn narrow(value: f64) -> f32 {
+    value as f32
+}
 
-    /// Room for samples of `width` floats and `stride` logits, a multiple of [`LANES`].
-    pub fn new(width: usize, stride: usize) -> Self {
-        Self { floats: vec![[0.0; Self::SAMPLES]; width], logits: vec![0.0; Self::SAMPLES * stride], stride }
+/// Transposes the weights of the floats, `width` x `labels`, to `labels` x `width`.
+pub fn transpose(weights: &[f64], labels: usize, transposed: &mut [f32]) {
+    let width = transposed.len() / labels;
+    for (row, weights) in weights.chunks_exact(labels).enumerate() {
+        for (to, &from) in transposed[row..].iter_mut().step_by(width).zip(weights) {
+            *to = narrow(from);
+        }
+    }
+}
+
+/// Adds slopes, `labels` x `width`, to those of all parts together, `width` x `labels`.
+pub fn add_transposed(slopes: &[f32], labels: usize, sums: &mut [f64]) {
+    let width = slopes.len() / labels;
+    for (row, sums) in sums.chunks_exact_mut(labels).enumerate() {
+        for (sum, &slope) in sums.iter_mut().zip(slopes[row..].iter().step_by(width)) {
+            *sum += f64::from(slope);
+        }
+    }
+}
+
+impl Batch {
+    /// Samples in a batch.
+    pub const SAMPLES: usize = 64;
+
+    /// Room for samples of `width` floats and `labels` logits.
+    pub fn new(width: usize, labels: usize) -> Self {
+        let stride = labels.next_multiple_of(LANES);
+        Self {
+            rows: vec![0.0; Self::SAMPLES * width],
+            columns: vec![0.0; Self::SAMPLES * width],
+            logits: vec![0.0; Self::SAMPLES * stride],
+            width,
+            labels,
+            stride,
+            across: 0,
+        }
     }
 
-    /// Takes up to [`Block::SAMPLES`] rows, less `mean`; what is left of the block is zero.
+    /// Takes up to [`Batch::SAMPLES`] rows, less `mean`.
     pub fn load<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a [f32]>, mean: &[f32]) {
-        if rows.len() < Self::SAMPLES {
-            self.floats.fill([0.0; Self::SAMPLES]);
+        let (width, across) = (self.width, rows.len());
+        self.across = across;
+        for (sample, row) in rows.enumerate() {
+            for ((to, value), mean) in self.rows[sample * width..][..width].iter_mut().zip(row).zip(mean) {
+                *to = value - mean;
+            }
         }
-        for (index, row) in rows.enumerate() {
-            for ((floats, value), mean) in self.floats.iter_mut().zip(row).zip(mean) {
-                floats[index] = value - mean;
+        for (column, to) in self.columns.chunks_exact_mut(across.max(1)).take(width).enumerate() {
+            for (to, &from) in to.iter_mut().zip(self.rows[column..].iter().step_by(width)) {
+                *to = from;
             }
         }
     }
 
-    /// The logits (or residuals) of a sample.
+    /// The logits (or residuals) of a sample, padded to whole steps of [`LANES`].
     pub fn logits_mut(&mut self, index: usize) -> &mut [f32] {
         &mut self.logits[index * self.stride..(index + 1) * self.stride]
     }
 
-    /// Logits from `weights`, `width` x `stride`.
+    /// Logits from `weights`, `labels` x `width`.
     pub fn multiply(&mut self, weights: &[f32]) {
-        for lane in (0..self.stride).step_by(LANES) {
-            let mut sums = [[0.0_f32; LANES]; Self::SAMPLES];
-            for (floats, row) in self.floats.iter().zip(weights.chunks_exact(self.stride)) {
-                let row: &[f32; LANES] = row[lane..lane + LANES].try_into().expect("as long as asked for");
-                for (sums, value) in sums.iter_mut().zip(floats) {
-                    for (sum, weight) in sums.iter_mut().zip(row) {
+        let Self { ref columns, ref mut logits, width, labels, stride, across, .. } = *self;
+        let mut sums = [0.0_f32; Self::SAMPLES];
+        for label in 0..labels {
+            let weights = &weights[label * width..][..width];
+            sums.fill(0.0);
+            if across == Self::SAMPLES {
+                let (columns, _) = columns.as_chunks::<{ Self::SAMPLES }>();
+                for (weight, values) in weights.iter().zip(columns) {
+                    for (sum, value) in sums.iter_mut().zip(values) {
                         *sum += value * weight;
                     }
                 }
+            } else {
+                for (weight, values) in weights.iter().zip(columns.chunks_exact(across.max(1))) {
+                    add_scaled(&mut sums[..across], values, *weight);
+                }
             }
-            for (logits, sums) in self.logits.chunks_exact_mut(self.stride).zip(&sums) {
-                logits[lane..lane + LANES].copy_from_slice(sums);
+            for (logits, sum) in logits.chunks_exact_mut(stride).zip(&sums[..across]) {
+                logits[label] = *sum;
+            }
+        }
+        // Nothing is read of these, but they are added to whole steps.
+        logits.chunks_exact_mut(stride).for_each(|logits| logits[labels..].fill(0.0));
+    }
+
+    /// Adds to `slopes`, `labels` x `width`, the products of the floats with the residuals.
+    pub fn add_products(&self, slopes: &mut [f32]) {
+        for label in 0..self.labels {
+            let slopes = &mut slopes[label * self.width..][..self.width];
+            for sample in 0..self.across {
+                let residual = self.logits[sample * self.stride + label];
+                add_scaled(slopes, &self.rows[sample * self.width..][..self.width], residual);
             }
         }
     }
+}
 
-    /// Adds to `slopes`, `width` x `stride`, the products of the floats with the residuals of the first `samples`.
-    pub fn add_products(&mut self, samples: usize, slopes: &mut [f32]) {
-        self.logits[samples * self.stride..].fill(0.0);
-        for lane in (0..self.stride).step_by(LANES) {
-            let mut residuals = [[0.0_f32; LANES]; Self::SAMPLES];
-            for (to, from) in residuals.iter_mut().zip(self.logits.chunks_exact(self.stride)) {
-                to.copy_from_slice(&from[lane..lane + LANES]);
-            }
-            for (floats, row) in self.floats.iter().zip(slopes.chunks_exact_mut(self.stride)) {
-                let row: &mut [f32; LANES] =
-                    (&mut row[lane..lane + LANES]).try_into().expect("as long as asked for");
-                let mut sums = *row;
-                for (value, residuals) in floats.iter().zip(&residuals) {
-                    for (sum, residual) in sums.iter_mut().zip(residuals) {
-                        *sum += value * residual;
-                    }
-                }
-                *row = sums;
-            }
-        }
+fn add_scaled(to: &mut [f32], from: &[f32], scale: f32) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to += scale * from;
     }
 }
 
@@ -97,40 +148,44 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp, reason = "sums of small whole numbers are exact")]
-    fn products_are_those_of_the_textbook_for_full_and_partial_blocks() {
+    fn products_are_those_of_the_textbook_for_full_and_partial_batches() {
         #[allow(clippy::cast_precision_loss)]
         let value = |seed: usize| ((seed * 37) % 23) as f32 - 11.0; // whole numbers: sums are exact in any order
-        let (width, stride) = (5, 2 * LANES);
-        let weights: Vec<f32> = (0..width * stride).map(value).collect();
+        let (width, labels) = (5, 2 * LANES - 1);
+        let weight = |column: usize, label: usize| value(column * labels + label);
+        let weights: Vec<f64> = (0..width * labels).map(|index| f64::from(value(index))).collect();
+        let mut transposed = vec![0.0; width * labels];
+        transpose(&weights, labels, &mut transposed);
         let mean: Vec<f32> = (0..width).map(|column| value(column + 3)).collect();
-        let mut block = Block::new(width, stride);
-        for samples in [Block::SAMPLES, 3, 1] {
+        let mut batch = Batch::new(width, labels);
+        for samples in [Batch::SAMPLES, Batch::SAMPLES - 1, 9, 1, 0] {
             let rows: Vec<Vec<f32>> = (0..samples)
                 .map(|sample| (0..width).map(|column| value(sample * width + column + 1)).collect())
                 .collect();
-            block.load(rows.iter().map(Vec::as_slice), &mean);
-            block.multiply(&weights);
+            batch.load(rows.iter().map(Vec::as_slice), &mean);
+            batch.multiply(&transposed);
             let at = |sample: usize, column: usize| rows[sample][column] - mean[column];
             for sample in 0..samples {
-                for lane in 0..stride {
-                    let sum: f32 =
-                        (0..width).map(|column| at(sample, column) * weights[column * stride + lane]).sum();
-                    assert_eq!(block.logits_mut(sample)[lane], sum);
+                for label in 0..labels {
+                    let sum: f32 = (0..width).map(|column| at(sample, column) * weight(column, label)).sum();
+                    assert_eq!(batch.logits_mut(sample)[label], sum);
                 }
             }
-            let residual = |sample: usize, lane: usize| value(7 * sample + lane);
+            let residual = |sample: usize, label: usize| value(7 * sample + label);
             for sample in 0..samples {
-                for lane in 0..stride {
-                    block.logits_mut(sample)[lane] = residual(sample, lane);
+                for label in 0..labels {
+                    batch.logits_mut(sample)[label] = residual(sample, label);
                 }
             }
-            let mut slopes = vec![1.0; width * stride];
-            block.add_products(samples, &mut slopes);
+            let mut slopes = vec![1.0; width * labels];
+            batch.add_products(&mut slopes);
+            let mut sums = vec![0.0; width * labels];
+            add_transposed(&slopes, labels, &mut sums);
             for column in 0..width {
-                for lane in 0..stride {
+                for label in 0..labels {
                     let sum: f32 =
-                        (0..samples).map(|sample| at(sample, column) * residual(sample, lane)).sum();
-                    assert_eq!(slopes[column * stride + lane], 1.0 + sum);
+                        (0..samples).map(|sample| at(sample, column) * residual(sample, label)).sum();
+                    assert_eq!(sums[column * labels + label], f64::from(1.0 + sum));
                 }
             }
         }

@@ -1,13 +1,16 @@
 //! L-BFGS: the solver of the training.
 //!
-//! Limited-memory BFGS with two loops and a line search for the Wolfe conditions by bisection (Nocedal and Wright,
-//! Numerical Optimization, 2nd edition, algorithms 7.4 and 7.5; Burke, Lewis and Overton for the bisection). Our
-//! own because the crates that offer it bring an optimisation framework and no promise that the same problem gives
-//! the same bits: here every sum has a fixed order.
+//! Limited-memory BFGS with two loops and a line search for the Wolfe conditions by bisection (Nocedal and
+//! Wright, Numerical Optimization, 2nd edition, algorithms 7.4 and 7.5; Burke, Lewis and Overton for the
+//! bisection). Our own because the crates that offer it bring an optimisation framework and no promise that
+//! the same problem gives the same bits: here every sum has a fixed order.
 
 use std::collections::VecDeque;
 
-/// Pairs of steps and gradient changes that are remembered, and how many where each takes much memory.
+use super::dense::narrow;
+
+/// Pairs of steps and gradient changes that are remembered, and how many where each takes much memory. These
+/// are in f32, too: they only choose the direction, so what rounding does to them costs a step at the most.
 const MEMORY: usize = 10;
 const MEMORY_OF_LARGE: usize = 3;
 /// Size of a point from which on it is large.
@@ -28,23 +31,36 @@ pub struct Stop {
     pub iterations: usize,
     /// Largest gradient component, relative to the first, at which the minimum is taken as found.
     pub gradient: f64,
-    /// What the first step along the gradient is multiplied by; where it is far too small, the search doubles it many times.
+    /// What the first step along the gradient is multiplied by; where it is far too small, the search doubles
+    /// it many times.
     pub first_step: f64,
 }
 
-/// Minimises `objective`, which returns the value at a point and writes the gradient. Starts at `point` and ends
-/// there; returns the number of iterations.
-pub fn minimise(
+/// Minimises `objective`, which returns the value at a point and writes the gradient. Starts at `point` and
+/// ends there; returns the number of iterations.
+pub fn minimise(point: &mut [f64], stop: Stop, objective: impl FnMut(&[f64], &mut [f64]) -> f64) -> usize {
+    if point.len() < LARGE {
+        search(point, stop, MEMORY, |value| value, objective)
+    } else {
+        search(point, stop, MEMORY_OF_LARGE, narrow, objective)
+    }
+}
+
+/// A step, the change of the gradient along it, and the inverse of their product.
+type Pair<T> = (Vec<T>, Vec<T>, f64);
+
+fn search<T: Copy + Into<f64>>(
     point: &mut [f64],
     stop: Stop,
+    memory: usize,
+    kept: impl Fn(f64) -> T,
     mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> usize {
     let size = point.len();
     let mut gradient = vec![0.0; size];
     let mut value = objective(point, &mut gradient);
     let enough = stop.gradient * largest(&gradient).max(1e-12);
-    let memory = if size < LARGE { MEMORY } else { MEMORY_OF_LARGE };
-    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(memory);
+    let mut pairs: VecDeque<Pair<T>> = VecDeque::with_capacity(memory);
     let (mut trial, mut trial_gradient) = (vec![0.0; size], vec![0.0; size]);
     for iteration in 0..stop.iterations {
         if largest(&gradient) <= enough {
@@ -76,8 +92,11 @@ pub fn minimise(
             step = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * low };
         }
         let Some(there) = found else { return iteration };
-        let moved: Vec<f64> = trial.iter().zip(&*point).map(|(to, from)| to - from).collect();
-        let changed: Vec<f64> = trial_gradient.iter().zip(&gradient).map(|(to, from)| to - from).collect();
+        let between = |to: &[f64], from: &[f64]| -> Vec<T> {
+            to.iter().zip(from).map(|(to, from)| kept(to - from)).collect()
+        };
+        let moved = between(&trial, point);
+        let changed = between(&trial_gradient, &gradient);
         let curvature = dot(&moved, &changed);
         point.copy_from_slice(&trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
@@ -97,7 +116,7 @@ pub fn minimise(
 }
 
 /// Minus the gradient, scaled by the inverse Hessian that the pairs stand for.
-fn descent(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> Vec<f64> {
+fn descent<T: Copy + Into<f64>>(gradient: &[f64], pairs: &VecDeque<Pair<T>>) -> Vec<f64> {
     let mut direction: Vec<f64> = gradient.iter().map(|value| -value).collect();
     let mut factors = Vec::with_capacity(pairs.len());
     for (moved, changed, inverse) in pairs.iter().rev() {
@@ -116,13 +135,13 @@ fn descent(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> Vec
     direction
 }
 
-fn dot(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(a, b)| a * b).sum()
+fn dot<T: Copy + Into<f64>, U: Copy + Into<f64>>(left: &[T], right: &[U]) -> f64 {
+    left.iter().zip(right).map(|(&a, &b)| a.into() * b.into()).sum()
 }
 
-fn add_scaled(to: &mut [f64], from: &[f64], scale: f64) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to += scale * from;
+fn add_scaled<T: Copy + Into<f64>>(to: &mut [f64], from: &[T], scale: f64) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to += scale * from.into();
     }
 }
 

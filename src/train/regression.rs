@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::dense::{Block, LANES, add_padded};
+use super::dense::{Batch, LANES, add_padded, add_transposed, narrow, transpose};
 use super::lbfgs::{self, Stop};
 use crate::head::ngrams::SparseVector;
 
@@ -58,12 +58,13 @@ impl Features<'_> {
         }
     }
 
-    /// Calls `visit` with each row of the weights behind the floats that the sample touches, and its value there.
+    /// Calls `visit` with each sparse feature of the sample and its value, and with the bias, which follows
+    /// the features.
     fn each_sparse_row(&self, sample: usize, mut visit: impl FnMut(usize, f32)) {
         for &(bucket, value) in &self.sparse[sample] {
-            visit(self.width + bucket as usize, value);
+            visit(bucket as usize, value);
         }
-        visit(self.rows() - 1, 1.0);
+        visit(self.sparse_rows, 1.0);
     }
 }
 
@@ -91,8 +92,8 @@ pub struct Targets<'a> {
     pub weights: &'a [f32],
 }
 
-/// Fits weights (`rows` x `labels`) to the samples in `chosen`: the objective is the weighted mean of the log losses plus
-/// `|W|^2 / (2 C n)`, biases free. `start` is where the search begins.
+/// Fits weights (`rows` x `labels`) to the samples in `chosen`: the objective is the weighted mean of the log
+/// losses plus `|W|^2 / (2 C n)`, biases free. `start` is where the search begins.
 pub fn fit(
     features: Features<'_>,
     targets: Targets<'_>,
@@ -109,62 +110,64 @@ pub fn fit(
     let samples = chosen.len() as f64;
     let decay = 1.0 / (penalty.regularisation * samples);
     let free = size - labels;
-    // Vectors of one encoder have much in common, which hides their differences from the solver; so it sees them with
-    // the mean taken off. The biases, which bear no penalty, make up for it: the minimum is the same, and found sooner.
+    // Vectors of one encoder have much in common, which hides their differences from the solver; so it sees
+    // them with the mean taken off. The biases, which bear no penalty, make up for it: the minimum is the
+    // same, and found sooner.
     let mean = features.mean(chosen);
     move_bias(&mut weights, labels, &mean, 1.0);
     // The pieces, and so the order of every sum, depend on the problem alone and never on the threads.
     let pieces = if size > 1 << 20 { 2 } else { 8 };
     let piece = chosen.len().div_ceil(pieces).max(1);
     let stop = Stop { iterations: 500, gradient: penalty.tolerance, first_step: penalty.first_step };
-    // Products are done in f32 with rows padded to whole vectors: four times the pace, and its rounding lies far below
-    // the tolerance. The solver and every sum over samples stay in f64.
-    let stride = labels.next_multiple_of(LANES);
-    let dense = features.width * stride;
-    let mut padded = vec![0.0_f32; features.rows() * stride];
+    // Products are done in f32, at several times the pace of f64; the rounding lies far below the tolerance.
+    // The solver and every sum over parts stay in f64. Weights of the floats are transposed for that, those
+    // of the sparse features are not.
+    let (dense, stride) = (features.width * labels, labels.next_multiple_of(LANES));
+    let sparse = (features.rows() - features.width) * stride;
+    let (mut transposed, mut padded) = (vec![0.0_f32; dense], vec![0.0_f32; sparse]);
+    let mut parts = vec![Part::new(dense, sparse); chosen.len().div_ceil(piece)];
     lbfgs::minimise(&mut weights, stop, |weights, gradient| {
-        for (to, from) in padded.chunks_exact_mut(stride).zip(weights.chunks_exact(labels)) {
+        let (of_floats, of_sparse) = weights.split_at(dense);
+        transpose(of_floats, labels, &mut transposed);
+        for (to, from) in padded.chunks_exact_mut(stride).zip(of_sparse.chunks_exact(labels)) {
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = narrow(from));
         }
-        let parts: Vec<(f64, Vec<f32>)> = chosen
-            .par_chunks(piece)
-            .map(|samples| {
-                let mut slopes = vec![0.0_f32; padded.len()];
-                let mut block = Block::new(features.width, stride);
-                let mut residuals = vec![0.0_f64; labels];
-                let mut loss = 0.0;
-                for samples in samples.chunks(Block::SAMPLES) {
-                    block.load(samples.iter().map(|&sample| features.vector(sample)), &mean);
-                    block.multiply(&padded[..dense]);
-                    for (index, &sample) in samples.iter().enumerate() {
-                        let logits = block.logits_mut(index);
-                        features.each_sparse_row(sample, |row, value| {
-                            add_padded(logits, &padded[row * stride..(row + 1) * stride], value);
-                        });
-                        residuals.iter_mut().zip(&*logits).for_each(|(to, &from)| *to = f64::from(from));
-                        let answer = usize::from(truth[sample]);
-                        let total = log_sum_exp(&residuals);
-                        let weight = weight_of(sample);
-                        loss += weight * (total - residuals[answer]);
-                        for (logit, residual) in logits.iter_mut().zip(&residuals) {
-                            *logit = narrow(weight * (residual - total).exp());
-                        }
-                        logits[answer] -= narrow(weight);
-                        logits[labels..].fill(0.0);
-                        features.each_sparse_row(sample, |row, value| {
-                            add_padded(&mut slopes[row * stride..(row + 1) * stride], logits, value);
-                        });
+        chosen.par_chunks(piece).zip(&mut parts).for_each(|(samples, part)| {
+            part.clear();
+            let mut batch = Batch::new(features.width, labels);
+            let mut residuals = vec![0.0_f64; labels];
+            for samples in samples.chunks(Batch::SAMPLES) {
+                batch.load(samples.iter().map(|&sample| features.vector(sample)), &mean);
+                batch.multiply(&transposed);
+                for (index, &sample) in samples.iter().enumerate() {
+                    let logits = batch.logits_mut(index);
+                    features.each_sparse_row(sample, |row, value| {
+                        add_padded(logits, &padded[row * stride..(row + 1) * stride], value);
+                    });
+                    residuals.iter_mut().zip(&*logits).for_each(|(to, &from)| *to = f64::from(from));
+                    let answer = usize::from(truth[sample]);
+                    let total = log_sum_exp(&residuals);
+                    let weight = weight_of(sample);
+                    part.loss += weight * (total - residuals[answer]);
+                    for (logit, residual) in logits.iter_mut().zip(&residuals) {
+                        *logit = narrow(weight * (residual - total).exp());
                     }
-                    block.add_products(samples.len(), &mut slopes[..dense]);
+                    logits[answer] -= narrow(weight);
+                    features.each_sparse_row(sample, |row, value| {
+                        add_padded(&mut part.of_sparse[row * stride..(row + 1) * stride], logits, value);
+                    });
                 }
-                (loss, slopes)
-            })
-            .collect();
+                batch.add_products(&mut part.of_floats);
+            }
+        });
         gradient.fill(0.0);
         let mut loss = 0.0;
-        for (part, slopes) in &parts {
-            loss += part;
-            for (to, from) in gradient.chunks_exact_mut(labels).zip(slopes.chunks_exact(stride)) {
+        let (of_floats, of_sparse) = gradient.split_at_mut(dense);
+        for part in &parts {
+            loss += part.loss;
+            add_transposed(&part.of_floats, labels, of_floats);
+            let rows = of_sparse.chunks_exact_mut(labels).zip(part.of_sparse.chunks_exact(stride));
+            for (to, from) in rows {
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to += f64::from(from));
             }
         }
@@ -180,6 +183,28 @@ pub fn fit(
     weights
 }
 
+/// What some of the samples add to the loss and to its slopes.
+#[derive(Clone)]
+struct Part {
+    loss: f64,
+    /// `labels` x `width`.
+    of_floats: Vec<f32>,
+    /// A padded row for each sparse feature, and the biases.
+    of_sparse: Vec<f32>,
+}
+
+impl Part {
+    fn new(dense: usize, sparse: usize) -> Self {
+        Self { loss: 0.0, of_floats: vec![0.0; dense], of_sparse: vec![0.0; sparse] }
+    }
+
+    fn clear(&mut self) {
+        self.loss = 0.0;
+        self.of_floats.fill(0.0);
+        self.of_sparse.fill(0.0);
+    }
+}
+
 /// Adds `sign` times what the weights make of `mean` to the biases.
 fn move_bias(weights: &mut [f64], labels: usize, mean: &[f32], sign: f64) {
     let (rows, biases) = weights.split_at_mut(weights.len() - labels);
@@ -188,18 +213,14 @@ fn move_bias(weights: &mut [f64], labels: usize, mean: &[f32], sign: f64) {
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // meant
-fn narrow(value: f64) -> f32 {
-    value as f32
-}
-
 impl Targets<'_> {
     fn weight(&self, sample: usize) -> f64 {
         self.weights.get(sample).map_or(1.0, |&weight| f64::from(weight))
     }
 }
 
-/// Factor for each label's samples so that the labels count as the prior says, and the mean over samples is 1.
+/// Factor for each label's samples so that the labels count as the prior says, and the mean over samples is
+/// 1.
 #[allow(clippy::cast_precision_loss)]
 pub fn label_weights(targets: Targets<'_>, chosen: &[usize]) -> Vec<f64> {
     let mut sums = vec![0.0; targets.labels];

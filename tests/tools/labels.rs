@@ -23,12 +23,23 @@ fn an_identifier_as_label_is_evaluated_in_linear_memory_and_refused_for_training
         let letters: String = format!("{row:05}").bytes().map(|digit| char::from(digit + 49)).collect();
         let _ = writeln!(rows, "A,User {letters} logged out,r{row}");
     }
-    desk.file("ids.csv", &rows);
-    let (status, said) = desk.fails(&["train", "-q", "ids.csv", "-o", "m.st"]);
-    assert!(
-        status == 1 && said.contains("more than a model can hold") && said.contains("--label-column"),
-        "{said}"
-    );
+    // A label more than the limit, and more than a label's number can be.
+    for (count, named) in [(4_097, "4097 labels"), (66_000, "66000 labels")] {
+        let some: String = rows.lines().take(count + 1).map(|row| format!("{row}\n")).collect();
+        desk.file("ids.csv", &some);
+        for arguments in
+            [&["train", "-q", "ids.csv", "-o", "m.st"][..], &["eval", "-q", "ids.csv", "--cv", "2"]]
+        {
+            let (status, said) = desk.fails(arguments);
+            assert!(
+                status == 1
+                    && said.contains(named)
+                    && said.contains("(4096)")
+                    && said.contains("--label-column"),
+                "{said}"
+            );
+        }
+    }
     desk.file("same.csv", &rows.lines().map(|row| format!("{row}\n")).take(3_000).collect::<String>());
     let report = desk.says(&["eval", "-q", "same.csv", "--json", "r.json"]);
     assert!(report.contains("largest confusions"), "{report}");

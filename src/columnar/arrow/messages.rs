@@ -116,7 +116,7 @@ impl Messages {
         let stream = if self.stream > 1 { format!(" of stream {}", self.stream) } else { String::new() };
         match self.batches {
             0 => format!("before the first batch{stream}"),
-            batches => format!("behind batch {batches}{stream}"),
+            batches => format!("after batch {batches}{stream}"),
         }
     }
 

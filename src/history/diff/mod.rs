@@ -28,19 +28,16 @@ use super::collection::Collection;
 use super::entry::Entry;
 use crate::envelope::Severity;
 use blocks::Blocks;
+use rare::Place;
 pub use render::{Format, Names, render};
+pub use statistics::FALSE_DISCOVERY_RATE;
 
-/// Discoveries that may be false, as a share of all.
-pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 /// Change of frequency below which a template is as frequent as before, however sure that is.
 pub const LEAST_FACTOR: f64 = 1.5;
 /// How much counts are assumed to vary beyond Poisson where nothing tells, as a share of the count.
 const ASSUMED_VARIATION: f64 = 0.3;
 /// Counts that tell something about how often a template comes.
 const TELLING: u64 = 10;
-
-/// Where a template is first seen: in which run, input and line.
-pub type Place<'a> = (u64, &'a str, u64);
 
 /// How a template differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,11 +15,13 @@
 
 use std::collections::BTreeMap;
 
-use super::statistics::{false_discovery_rates, poisson_tail, waring_tail};
-use super::{FALSE_DISCOVERY_RATE, Place};
+use super::statistics::{FALSE_DISCOVERY_RATE, false_discovery_rates, poisson_tail, waring_tail};
 
 /// Lines between two templates of one incident, at the most.
 const GAP: u64 = 10;
+
+/// Where a template is first seen: in which run, input and line.
+pub type Place<'a> = (u64, &'a str, u64);
 
 /// A template of one side.
 #[derive(Debug, Clone, Copy)]

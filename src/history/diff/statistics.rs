@@ -1,5 +1,8 @@
 //! The distributions and corrections that decide what is more than chance.
 
+/// Discoveries that may be false, as a share of all.
+pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
+
 /// Coefficients of the Lanczos approximation with g = 7 (C. Lanczos, *A Precision Approximation of the Gamma Function*,
 /// SIAM J. Numer. Anal. B 1 (1964), 86-96; these by P. Godfrey).
 const LANCZOS: [f64; 8] = [
