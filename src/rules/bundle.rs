@@ -84,7 +84,9 @@ impl Bundle {
             let Text { raw, readable } = subjects.get(group.subject);
             if matches!(readable, Cow::Owned(_)) {
                 group.try_others(raw, found);
-                self.try_literals(raw, found, |other| std::ptr::eq(other, &**group).then_some(*raw));
+                self.try_literals(raw, found, |other| {
+                    std::ptr::eq(other, &raw const **group).then_some(*raw)
+                });
             }
         }
     }

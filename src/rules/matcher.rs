@@ -196,7 +196,7 @@ mod tests {
 
     /// A rule that is tried only on texts with a literal of its own.
     fn literal_rule(pattern: &str, literals: &'static [&'static str], subject: Subject) -> Rule {
-        Rule { literals, subject, ..rule(pattern, pattern, Scope::Any) }
+        Rule { subject, literals, ..rule(pattern, pattern, Scope::Any) }
     }
 
     #[test]
