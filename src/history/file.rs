@@ -72,11 +72,11 @@ impl HistoryFile {
     /// When it cannot be read, or is no sound history.
     pub fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T>) -> Result<T> {
         self.is_one()?;
-        self.guarded(|| match self.in_turn(|| builder().open_read_only(&self.path)) {
+        self.guarded(|| match in_turn(|| builder().open_read_only(&self.path)) {
             Ok(database) => work(&self.checked(&database)?),
             // Whoever wrote it last was killed. What the library does about that it does to a copy.
             Err(DatabaseError::RepairAborted) => {
-                let copy = self.in_turn(|| self.copy()).map_err(|error| self.translated(error))?;
+                let copy = in_turn(|| self.copy()).map_err(|error| self.translated(error))?;
                 work(&self.checked(&copy)?)
             }
             Err(error) => Err(self.translated(error)),
@@ -91,7 +91,7 @@ impl HistoryFile {
         self.is_one()?;
         self.guarded(|| {
             let mut database =
-                self.in_turn(|| builder().open(&self.path)).map_err(|error| self.translated(error))?;
+                in_turn(|| builder().open(&self.path)).map_err(|error| self.translated(error))?;
             drop(self.checked(&database)?);
             work(&mut database)
         })
@@ -175,18 +175,6 @@ impl HistoryFile {
             .and_then(|found| if found.is_file() { File::open(&self.path).map(drop) } else { Ok(()) });
         openable.map_err(|error| self.refused("read", &error))?;
         Err(HistoryError::Foreign { path: self.name() }.into())
-    }
-
-    fn in_turn<T>(&self, open: impl Fn() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
-        let start = Instant::now();
-        loop {
-            match open() {
-                Err(DatabaseError::DatabaseAlreadyOpen) if start.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(5 + fastrand::u64(..20)));
-                }
-                opened => return opened,
-            }
-        }
     }
 
     /// The same in memory.
@@ -273,6 +261,19 @@ impl HistoryFile {
 
     fn folder(&self) -> &Path {
         self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+}
+
+/// Opens a file when no other process has it open that would be in the way, or gives up.
+fn in_turn<T>(open: impl Fn() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+    let start = Instant::now();
+    loop {
+        match open() {
+            Err(DatabaseError::DatabaseAlreadyOpen) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5 + fastrand::u64(..20)));
+            }
+            opened => return opened,
+        }
     }
 }
 
