@@ -51,6 +51,8 @@ pub struct Options {
     pub delimiter: Option<u8>,
     /// What is added beside the label.
     pub added: Added,
+    /// Whether the encoder is asked about every template.
+    pub thorough: bool,
     /// Which rows are written.
     pub filter: LabelFilter,
     /// How lines of text become records.
@@ -101,6 +103,11 @@ impl Session {
         Self { cascade: self.cascade.clone().explaining(explain), ..self.clone() }
     }
 
+    /// The same, which asks the encoder about every template if `thorough` says so.
+    fn thorough(self, thorough: bool) -> Self {
+        Self { cascade: self.cascade.thorough(thorough), ..self }
+    }
+
     fn stages(&self) -> Stages<'_> {
         Stages { cascade: &self.cascade, verdicts: &self.verdicts, llm: self.llm.as_deref(), stop: None }
     }
@@ -138,7 +145,7 @@ impl Session {
     /// An input that was opened with the same options already, to be classified.
     pub fn classifying(&self, records: Records, options: &Options) -> Opened {
         let Records { body, compressed, transcoded } = records;
-        let session = self.explaining(options.added.explanation);
+        let session = self.explaining(options.added.explanation).thorough(options.thorough);
         let (added, filter) = (options.added, options.filter.clone());
         Opened { session, body, added, filter, compressed, transcoded }
     }

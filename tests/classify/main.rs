@@ -18,6 +18,7 @@ mod formats;
 mod harness;
 mod history;
 mod kinds;
+mod lexical;
 mod outputs;
 #[cfg(feature = "columnar")]
 mod parquet;
