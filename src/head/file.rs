@@ -257,7 +257,7 @@ mod tests {
         let bytes = head.to_bytes().unwrap();
         let read = Head::from_bytes(&bytes).unwrap();
         assert_eq!(read.to_bytes().unwrap(), bytes);
-        let mut early = |text: &str| read.early(&Template::of(text.as_bytes()), &mut Scratch::default());
+        let early = |text: &str| read.early(&Template::of(text.as_bytes()), &mut Scratch::default());
         // What it was trained on has the full head's answer, whatever the words say.
         let known = early("link is up").unwrap();
         assert!(known.label == 1 && known.trained && (known.confidence - 0.75).abs() < 1e-6);

@@ -114,7 +114,8 @@ fn names(dataset: &Dataset) -> String {
         terms.dedup();
         terms.into_iter().for_each(|term| *counts.entry(term).or_default() += 1);
     }
-    let speaks = |name: &String| name.bytes().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+    // Punctuation decides, too, but tells a person nothing.
+    let speaks = |name: &String| name.chars().all(|one| one.is_alphabetic() || " <>".contains(one));
     let mut names: Vec<(String, usize)> =
         counts.into_iter().filter(|(name, count)| *count > 1 && speaks(name)).collect();
     names.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

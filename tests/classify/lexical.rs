@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::harness::{Folder, Ran, rows, run};
+use crate::harness::{Folder, RULES, Ran, rows, run};
 
 /// A file of this project.
 fn bytes_of(path: &str) -> Vec<u8> {
@@ -54,12 +54,12 @@ const OVER: [&str; 3] = ["--overwrite", "--label-column", "label"];
 fn messages_that_the_model_was_trained_on_need_no_encoder() {
     let folder = Folder::new();
     let input = folder.trained_on();
-    let (ran, [encoded, lexical, templates]) = folder.paths(&[&[input, "--explain"], &OVER[..]].concat());
+    let (ran, [encoded, lexical, templates]) = folder.paths(&[&[input, "--explain"][..], &OVER].concat());
     assert!(templates > 20 && encoded <= templates / 10, "{encoded} of {templates}");
     assert_eq!(lexical + encoded, templates);
     let told = ran.text();
     assert!(told.contains(",in the training data\n"), "{told}");
-    let command = [&["classify", "--config", "rules.toml", input, "-o", "out.csv"], &OVER[..]].concat();
+    let command = [&["classify", "--config", "rules.toml", input, "-o", "out.csv"][..], &OVER].concat();
     let said = run(&mut folder.logclass(command), b"").ended(0).stderr;
     let line = format!("  encoder: asked about {encoded} of {templates} templates\n");
     assert!(said.contains(&line), "{said}");
@@ -76,9 +76,9 @@ fn thorough_gives_what_a_model_without_a_lexical_path_gives() {
     assert_eq!((encoded, lexical), (templates, 0));
     let (found, counts) = folder.paths(&[&plain[..], &["--thorough"]].concat());
     assert_eq!((found.stdout, counts), (expected.stdout.clone(), [templates, 0, templates]));
-    folder.write("thorough.toml", format!("thorough = true\n{}", crate::harness::RULES));
-    let (found, _) = folder.paths(&[&plain[..], &["--config", "thorough.toml"]].concat());
-    assert_eq!(found.stdout, expected.stdout);
+    folder.write("rules.toml", format!("thorough = true\n{RULES}"));
+    assert_eq!(folder.paths(&plain).0.stdout, expected.stdout);
+    folder.write("rules.toml", RULES);
 
     // Without it, much is settled early, with the same labels.
     let (early, [encoded, lexical, _]) = folder.paths(&plain);
@@ -112,7 +112,7 @@ fn reasons_name_words_of_the_message() {
     let (template, reason) = (at(b"template"), at(b"label_reason"));
     let mut named = 0;
     for row in &table[1..] {
-        let text = String::from_utf8(row[template].clone()).unwrap().to_lowercase();
+        let text = String::from_utf8(row[template].clone()).unwrap().to_ascii_lowercase();
         let reason = String::from_utf8(row[reason].clone()).unwrap();
         let Some(words) = reason.strip_prefix("familiar words: ") else { continue };
         for word in words.split(", \"").flat_map(|word| word.trim_matches('"').split(' ')) {
@@ -137,7 +137,7 @@ fn verdicts_that_needed_no_encoder_do_not_answer_a_thorough_run() {
     let input = folder.trained_on();
     let learn = ["learn", "--config", "rules.toml", "--quiet", input, "-o", "a.verdicts"];
     run(&mut folder.logclass(learn), b"").ended(0);
-    let with = [&[input, "--verdicts", "a.verdicts", "--explain"], &OVER[..]].concat();
+    let with = [&[input, "--verdicts", "a.verdicts", "--explain"][..], &OVER].concat();
     let (_, [encoded, lexical, templates]) = folder.paths(&with);
     assert_eq!((encoded, lexical), (0, 0));
     let (thorough, counts) = folder.paths(&[&with[..], &["--thorough"]].concat());
