@@ -15,8 +15,10 @@ use logclass::encoder::native::Instructions;
 use logclass::encoder::wordpiece::WordPiece;
 use logclass::encoder::{Encoder, parse_source};
 use logclass::envelope;
+use logclass::head::Head;
+use logclass::head::lexical::Scratch;
 use logclass::rules::{Rules, packs};
-use logclass::template;
+use logclass::template::{self, Template};
 
 fn main() {
     divan::main();
@@ -41,6 +43,9 @@ static MESSAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 static TEMPLATES: LazyLock<Vec<String>> =
     LazyLock::new(|| MESSAGES.iter().map(|message| template::mask(message.as_bytes())).collect());
+
+static OPENED: LazyLock<Vec<Template>> =
+    LazyLock::new(|| MESSAGES.iter().map(|message| Template::of(message.as_bytes())).collect());
 
 fn bytes(texts: &[String]) -> BytesCount {
     BytesCount::new(texts.iter().map(String::len).sum::<usize>())
@@ -94,6 +99,50 @@ fn tokens(bencher: Bencher<'_, '_>) {
             black_box(&ids);
         }
     });
+}
+
+/// The lexical path's features of a template: n-grams, words and pairs of words.
+#[divan::bench]
+fn lexical_features(bencher: Bencher<'_, '_>) {
+    let head = Head::bundled().unwrap();
+    let shape = head.lexical().unwrap().info.shape;
+    let (mut part, mut features) = (Vec::new(), Vec::new());
+    bencher.counter(ItemsCount::new(MESSAGES.len())).bench_local(|| {
+        for template in &*OPENED {
+            shape.extract_into(template, &mut part, &mut features);
+            black_box(&features);
+        }
+    });
+}
+
+/// The lexical path's answer, features included.
+#[divan::bench]
+fn lexical_answer(bencher: Bencher<'_, '_>) {
+    let head = Head::bundled().unwrap();
+    let lexical = head.lexical().unwrap();
+    let mut scratch = Scratch::default();
+    bencher.counter(ItemsCount::new(MESSAGES.len())).bench_local(|| {
+        for template in &*OPENED {
+            black_box(lexical.predict(template, &mut scratch));
+        }
+    });
+}
+
+/// Finding a template among those that the model was trained on.
+#[divan::bench]
+fn lexical_trained_on(bencher: Bencher<'_, '_>) {
+    let head = Head::bundled().unwrap();
+    bencher.counter(ItemsCount::new(MESSAGES.len())).bench_local(|| {
+        for template in &*OPENED {
+            black_box(head.was_trained_on(template));
+        }
+    });
+}
+
+/// Reading the bundled model, as each process does.
+#[divan::bench]
+fn reading_the_model(bencher: Bencher<'_, '_>) {
+    bencher.bench(|| Head::bundled().unwrap());
 }
 
 /// Vectors of a batch of 32 texts, by the instructions this processor has and by the length of the texts in words.

@@ -20,6 +20,7 @@ PARTS = [
     ("packing the weights", r"native/(packed|model|weights)\.rs|/half-"),
     ("encoder, the rest", r"encoder/native/forward\.rs|encoder/mod\.rs"),
     ("tokenising", r"encoder/(tokenize|wordpiece)|/unicode"),
+    ("lexical path and n-grams", r"src/head/(lexical|words|ngrams)"),
     ("head", r"src/head/"),
     ("masking", r"src/template"),
     ("rules", r"/regex|/aho-corasick|src/rules\.rs"),

@@ -98,7 +98,7 @@ fn macro_f1(encoder: &Encoder, train: &Rows, test: &Rows) -> Result<f64> {
     let encoded = Encoded::new(&dataset, encoder, &settings, |_| ())?;
     let held_out =
         select(&dataset, &encoded, &settings, &folds(&dataset, settings.folds, settings.seed), || ());
-    let head = finish(&dataset, &encoded, encoder, &settings, &held_out, TrainingInfo::default());
+    let head = finish(&dataset, &encoded, encoder, &settings, &held_out, None, TrainingInfo::default());
     let templates: Vec<Template> = test.iter().map(|(message, _)| Template::of(message.as_bytes())).collect();
     let texts: Vec<&str> = templates.iter().map(|template| template.text.as_str()).collect();
     let vectors = encoder.encode_with(&texts, &head.info.layers)?;

@@ -1,4 +1,5 @@
-//! The cascade: one record through rules, model and LLM, cheapest first.
+//! The cascade: one record through rules, the model's lexical path, its encoder and the LLM, cheapest first. Each passes on what it is not
+//! sure of.
 //!
 //! The stages do not know each other; this is where their labels become one set and where a source's route
 //! says which of them serve it. It holds no state of a run: remembering templates is the pipeline's work.
@@ -11,6 +12,7 @@ use crate::config::{Config, Route, RouteStage};
 use crate::encoder::LazyEncoder;
 use crate::envelope::Envelope;
 use crate::error::usage;
+use crate::head::lexical::{Early, NO_NAME, Scratch};
 use crate::head::{Head, Prediction};
 use crate::label::{LabelId, Labels, UNCLASSIFIED};
 use crate::llm::LabelSpec;
@@ -54,6 +56,7 @@ pub struct Cascade {
     encoder: Arc<LazyEncoder>,
     min_confidence: f32,
     explain: bool,
+    thorough: bool,
     default_path: Path,
     routes: HashMap<Vec<u8>, Path>,
 }
@@ -110,6 +113,7 @@ impl Cascade {
             encoder: Arc::new(encoder),
             min_confidence,
             explain: false,
+            thorough: config.thorough,
             default_path,
             routes,
         })
@@ -119,6 +123,17 @@ impl Cascade {
     #[must_use]
     pub fn explaining(self, explain: bool) -> Self {
         Self { explain, ..self }
+    }
+
+    /// Has the encoder asked about every template, if `thorough` says so or it was so already.
+    #[must_use]
+    pub fn thorough(self, thorough: bool) -> Self {
+        Self { thorough: self.thorough || thorough, ..self }
+    }
+
+    /// Whether the encoder is asked about templates that the lexical path could settle.
+    pub fn is_thorough(&self) -> bool {
+        self.thorough && self.head.lexical().is_some()
     }
 
     /// Whether verdicts of the model carry their reason.
@@ -188,11 +203,57 @@ impl Cascade {
         Some(Verdict { label: self.rule_labels[index], stage: Stage::Rule, confidence: 1.0, reason })
     }
 
-    /// What the model says of each template.
+    /// What the model says of each template: its lexical path, or where that is not sure, the encoder and the head.
+    ///
+    /// # Errors
+    /// When the encoder is needed and cannot be loaded, or fails.
+    pub fn by_model(&self, templates: &[&Template]) -> Result<Vec<Verdict>> {
+        complete(templates, self.early(templates), |open| self.by_encoder(open))
+    }
+
+    /// What the model says of each template without the encoder; nothing where that has to be asked.
+    pub fn early(&self, templates: &[&Template]) -> Vec<Option<Verdict>> {
+        if self.thorough {
+            return vec![None; templates.len()];
+        }
+        let mut scratch = Scratch::default();
+        templates.iter().map(|template| self.early_one(template, &mut scratch)).collect()
+    }
+
+    fn early_one(&self, template: &Template, scratch: &mut Scratch) -> Option<Verdict> {
+        let Early { label, confidence, trained } = self.head.early(template, scratch)?;
+        // Who asks for more confidence than this should get the best answer there is.
+        if confidence < self.min_confidence {
+            return None;
+        }
+        let reason = match self.head.lexical() {
+            Some(lexical) if self.explain && !trained => Reason::Lexical(lexical.strongest(template, label)),
+            _ if trained => Reason::Trained,
+            _ => Reason::Lexical([NO_NAME; 2]),
+        };
+        Some(Verdict { label: self.head_labels[label], stage: Stage::Model, confidence, reason })
+    }
+
+    /// The label that the lexical path gives each template at any certainty, and how certain it is; 2 where the model was trained on the very
+    /// template. Without a lexical path: no label, with no certainty.
+    pub fn lexical(&self, templates: &[&Template]) -> Vec<(LabelId, f32)> {
+        let mut scratch = Scratch::default();
+        let lexical = |template: &&Template| {
+            let Some(lexical) = self.head.lexical() else { return (Labels::UNCLASSIFIED, 0.0) };
+            if let Some(Early { label, trained: true, .. }) = self.head.early(template, &mut scratch) {
+                return (self.head_labels[label], 2.0);
+            }
+            let (label, confidence) = lexical.predict(template, &mut scratch);
+            (self.head_labels[label], confidence)
+        };
+        templates.iter().map(lexical).collect()
+    }
+
+    /// What encoder and head say of each template.
     ///
     /// # Errors
     /// When the encoder cannot be loaded or fails.
-    pub fn by_model(&self, templates: &[&Template]) -> Result<Vec<Verdict>> {
+    pub fn by_encoder(&self, templates: &[&Template]) -> Result<Vec<Verdict>> {
         let texts: Vec<&str> = templates.iter().map(|template| template.text.as_str()).collect();
         let vectors = self.encoder.get()?.encode_with(&texts, &self.head.info.layers)?;
         let predictions = self.head.predict(&vectors, templates, self.explain);
@@ -211,6 +272,17 @@ impl Cascade {
         Verdict { label, stage: Stage::Model, confidence, reason: Reason::Nearest(nearest) }
     }
 
+    /// The words that decided, as a reason.
+    fn words(&self, words: [u16; 2]) -> String {
+        let name = |place| self.head.lexical().and_then(|lexical| lexical.name(place));
+        let names: Vec<String> = words.into_iter().filter_map(name).map(|name| format!("{name:?}")).collect();
+        if names.is_empty() {
+            "familiar wording".to_owned()
+        } else {
+            format!("familiar words: {}", names.join(", "))
+        }
+    }
+
     /// The reason of a verdict, for people.
     pub fn explain(&self, verdict: &Verdict) -> String {
         match verdict.reason {
@@ -219,6 +291,8 @@ impl Cascade {
                 format!("most like: {}", shorten(self.head.prototypes.template(index as usize)))
             }
             Reason::Nearest(_) => "model".to_owned(),
+            Reason::Trained => "in the training data".to_owned(),
+            Reason::Lexical(words) => self.words(words),
             Reason::Unsure(label) => format!(
                 "{} at {:.2}, below the {:.2} asked for",
                 self.labels.name(label),
@@ -236,6 +310,21 @@ impl Cascade {
             Reason::NoStage => "no rule matched, and its route has no further stage".to_owned(),
         }
     }
+}
+
+/// The answers to `templates`: those of `early`, and where there is none, what `ask` says of these templates together.
+///
+/// # Errors
+/// Those of `ask`, which is not called when nothing is open.
+pub fn complete<'a>(
+    templates: &[&'a Template],
+    early: Vec<Option<Verdict>>,
+    ask: impl FnOnce(&[&'a Template]) -> Result<Vec<Verdict>>,
+) -> Result<Vec<Verdict>> {
+    let is_open = |(template, early): (&&'a Template, &Option<Verdict>)| early.is_none().then_some(*template);
+    let open: Vec<&Template> = templates.iter().zip(&early).filter_map(is_open).collect();
+    let mut asked = if open.is_empty() { Vec::new() } else { ask(&open)? }.into_iter();
+    Ok(early.into_iter().filter_map(|early| early.or_else(|| asked.next())).collect())
 }
 
 /// At most 120 characters of a template.

@@ -22,6 +22,8 @@ pub struct Config {
     pub columns: Columns,
     /// Confidence below which the model abstains; the model file's own when absent.
     pub min_confidence: Option<f32>,
+    /// Ask the encoder about every template, also where the model's lexical path is sure.
+    pub thorough: bool,
     /// Also try the rules that come with the program, after the file's own.
     pub default_rules: Option<bool>,
     /// What labels mean, for the LLM.

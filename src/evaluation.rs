@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::metrics::{self, Coverage, LabelScore, ReliabilityBin, Scored};
+use crate::paths::Paths;
 
 /// A confident prediction that is wrong.
 #[derive(Debug, Clone, Serialize)]
@@ -65,6 +66,9 @@ pub struct Evaluation {
     pub reliability: Vec<ReliabilityBin>,
     /// The most confident mistakes.
     pub mistakes: Vec<Mistake>,
+    /// The paths through the model, where it has two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Paths>,
 }
 
 const THRESHOLDS: [f64; 7] = [0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95];
@@ -114,6 +118,7 @@ impl Evaluation {
             coverage: metrics::coverage(chosen, &THRESHOLDS),
             reliability: metrics::reliability(chosen),
             mistakes,
+            paths: None,
         }
     }
 
@@ -141,6 +146,9 @@ impl Evaluation {
         let _ = writeln!(text, "\nconfidence  coverage  accuracy");
         for Coverage { threshold, coverage, accuracy } in &self.coverage {
             let _ = writeln!(text, "   >= {threshold:4.2}  {coverage:8.4}  {accuracy:8.4}");
+        }
+        if let Some(paths) = &self.paths {
+            text.push_str(&paths.for_people());
         }
         self.write_confusion(&mut text);
         if !self.mistakes.is_empty() {
@@ -183,13 +191,15 @@ impl Evaluation {
         }
     }
 
-    /// Confusion matrix and reliability curve as one picture.
+    /// Confusion matrix, reliability curve and what the encoder adds, as one picture.
     pub fn to_svg(&self) -> String {
         let cell = 36.0;
         #[allow(clippy::cast_precision_loss)]
         let size = self.confusion.len() as f64 * cell;
         let (left, top) = (190.0, 60.0);
-        let (width, height) = (left + size + 420.0, (top + size + 190.0).max(480.0));
+        let paths = self.paths.as_ref().filter(|paths| paths.lexical.rows > 0);
+        let least = if paths.is_some() { 850.0 } else { 480.0 };
+        let (width, height) = (left + size + 420.0, (top + size + 190.0).max(least));
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
              font-family=\"sans-serif\" font-size=\"12\">\n\
@@ -239,6 +249,9 @@ impl Evaluation {
             let _ = writeln!(svg, "<text x=\"{left}\" y=\"{top}\">too many labels to draw</text>");
         }
         self.draw_reliability(&mut svg, left + size + 80.0, top);
+        if let Some(paths) = paths {
+            paths.draw(&mut svg, left + size + 80.0, top + 420.0, 300.0);
+        }
         svg.push_str("</svg>\n");
         svg
     }

@@ -4,9 +4,9 @@
 //! label:
 //!
 //! ```text
-//! input -> pipeline -> cascade:  rules -> model -> LLM  -> output
-//!          (template,            regex    encoder,  what
-//!           table)                        head      is left
+//! input -> pipeline -> cascade:  rules -> model ---------------> LLM  -> output
+//!          (template,            regex    lexical path, where   what
+//!           table)                        unsure encoder, head  is left
 //! ```
 //!
 //! The stages ([`rules`], [`encoder`] with [`head`], [`llm`]) do not know each other; [`cascade`] joins them
@@ -45,6 +45,7 @@ pub mod label;
 pub mod llm;
 pub mod metrics;
 pub mod output;
+pub mod paths;
 pub mod pipeline;
 mod position;
 mod prehashed;

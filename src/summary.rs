@@ -26,8 +26,10 @@ pub struct Summary {
     pub rows_per_second: f64,
     /// Distinct templates that went to the model or the LLM.
     pub templates: u64,
-    /// Templates of which nothing was known, so that they had to be encoded.
+    /// Templates that had to be encoded: nothing was known of them, and the lexical path was not sure.
     pub encoded: u64,
+    /// Templates that the lexical path settled, so that they needed no encoder.
+    pub lexical: u64,
     /// Rows per stage.
     pub stages: BTreeMap<String, u64>,
     /// Rows per label.
@@ -205,6 +207,14 @@ impl Summary {
         if !self.inputs.is_empty() {
             let failed = self.inputs.iter().filter(|input| input.error.is_some()).count();
             let _ = writeln!(text, "  inputs: {}, of which {failed} failed", self.inputs.len());
+        }
+        if self.templates > 0 {
+            let _ = writeln!(
+                text,
+                "  encoder: asked about {} of {}",
+                grouped(self.encoded),
+                counted(self.templates, "template")
+            );
         }
         let stages: Vec<String> = self
             .stages

@@ -10,7 +10,7 @@ use crate::label::{LabelId, Labels};
 pub enum Stage {
     /// A regex rule.
     Rule,
-    /// The sentence embedding and the head.
+    /// The lexical path of the model, or the sentence embedding and the head.
     Model,
     /// The LLM.
     Llm,
@@ -40,6 +40,11 @@ pub enum Reason {
     Rule(u32),
     /// The model was sure enough; the training template nearest to the record has this index.
     Nearest(u32),
+    /// The model was trained on this very template: no encoder was needed.
+    Trained,
+    /// The lexical path was sure enough, without the encoder; the names with these places say which words decided
+    /// ([`NO_NAME`](crate::head::lexical::NO_NAME) where there is none).
+    Lexical([u16; 2]),
     /// The model's best label was this one, below the confidence asked for.
     Unsure(LabelId),
     /// The text is unlike anything the model was trained on; its best label would have been this one.
@@ -69,6 +74,13 @@ pub struct Verdict {
     pub confidence: f32,
     /// Why.
     pub reason: Reason,
+}
+
+impl Reason {
+    /// Whether the model needed no encoder.
+    pub const fn is_early(self) -> bool {
+        matches!(self, Self::Trained | Self::Lexical(_))
+    }
 }
 
 impl Verdict {

@@ -50,8 +50,8 @@ class Classifier:
         add ``label_stage``, ``label_confidence`` and ``label_reason`` to tables
     threads:
         threads to work on; one per processor where it is None
-    rules, encoder, min_confidence:
-        as ``--rules``, ``--encoder`` and ``--min-confidence`` of the command line
+    rules, encoder, min_confidence, thorough:
+        as ``--rules``, ``--encoder``, ``--min-confidence`` and ``--thorough`` of the command line
 
     Threads may share a classifier. It can be pickled, and used behind a fork: the other process builds its own from the same
     options, so the files must be there. Nothing is started before the first call.
@@ -68,6 +68,7 @@ class Classifier:
         rules=(),
         encoder=None,
         min_confidence=None,
+        thorough=False,
     ):
         self._options = {
             "config": None if config is None else os.fspath(config),
@@ -78,6 +79,7 @@ class Classifier:
             "rules": [rules] if isinstance(rules, str) else list(rules),
             "encoder": None if encoder is None else os.fspath(encoder),
             "min_confidence": min_confidence,
+            "thorough": bool(thorough),
         }
         self._build()
 
@@ -108,7 +110,7 @@ class Classifier:
 
     @property
     def encoded(self):
-        """Templates that had to be encoded so far, because nothing was known of them."""
+        """Templates that had to be encoded so far, because nothing was known of them and the lexical path was not sure."""
         return self._live().encoded
 
     def classify(self, rows, *, message=None, source=None, severity=None, label=None):

@@ -30,6 +30,7 @@ class Classifier:
         rules: Union[str, Sequence[str]] = (),
         encoder: Optional[_Path] = None,
         min_confidence: Optional[float] = None,
+        thorough: bool = False,
     ) -> None: ...
     @property
     def labels(self) -> list[str]: ...

@@ -54,7 +54,7 @@ pub struct Names {
 #[pymethods]
 impl Core {
     #[new]
-    #[pyo3(signature = (*, config, model, verdicts, explain, threads, rules, encoder, min_confidence))]
+    #[pyo3(signature = (*, config, model, verdicts, explain, threads, rules, encoder, min_confidence, thorough))]
     #[allow(clippy::too_many_arguments)] // those of the class in Python
     fn new(
         py: Python<'_>,
@@ -66,6 +66,7 @@ impl Core {
         rules: Vec<String>,
         encoder: Option<String>,
         min_confidence: Option<f32>,
+        thorough: bool,
     ) -> PyResult<Self> {
         if threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
             return Err(UsageError::new_err("threads: expected a number from 1 to 1024"));
@@ -83,7 +84,8 @@ impl Core {
             backend: Backend::Auto,
         };
         let resources = Resources { threads, table_size: TABLE_SIZE };
-        let session = || logclass::commands::session(&stages, min_confidence, verdicts.as_deref(), resources);
+        let verdicts = verdicts.as_deref();
+        let session = || logclass::commands::session(&stages, min_confidence, thorough, verdicts, resources);
         let (session, columns) = py.detach(session).map_err(|error| raised(&error))?;
         Ok(Self { classifier: Classifier::new(&session, explain), columns, explain })
     }

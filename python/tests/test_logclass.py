@@ -186,9 +186,9 @@ def test_errors_are_exceptions_in_the_words_of_the_command(tmp_path):
 def test_verdicts_are_learned_and_travel(tmp_path):
     log = tmp_path / "a.csv"
     log.write_text("log_message\n" + "".join(f"lease {word} is late\n" for word in ("one", "two", "three")))
-    path = logclass.learn(log, tmp_path / "a.verdicts", no_source=True)
-    warm = logclass.Classifier(verdicts=path)
-    cold = logclass.Classifier()
+    path = logclass.learn(log, tmp_path / "a.verdicts", no_source=True, thorough=True)
+    warm = logclass.Classifier(verdicts=path, thorough=True)
+    cold = logclass.Classifier(thorough=True)
     messages = ["lease one is late", "lease three is late"]
     assert warm.classify(messages) == cold.classify(messages)
     assert (warm.encoded, cold.encoded) == (0, 2)
@@ -250,7 +250,7 @@ def test_a_classifier_that_has_worked_works_behind_a_fork(method):
 
 
 def test_threads_share_a_classifier_and_python_goes_on():
-    classifier = logclass.Classifier()
+    classifier = logclass.Classifier(thorough=True)
     messages = [f"{word} of shard {index % 7} was moved" for index in range(30_000) for word in ("lease", "row")]
     expected = classifier.classify(messages[:14]) * (len(messages) // 14)
     found, ticks = {}, 0

@@ -92,6 +92,10 @@ pub struct Classify {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
+    /// Ask the encoder about every template, also where the model's lexical path is sure: slower, and a few
+    /// labels in a thousand may differ
+    #[arg(long, help_heading = "Stages")]
+    pub thorough: bool,
     /// Verdict file made by `logclass learn` with the same model, rules and configuration: templates in it need
     /// not be encoded again
     #[arg(long, value_name = "FILE", help_heading = "Stages")]

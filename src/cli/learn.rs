@@ -45,6 +45,10 @@ pub struct Train {
     /// Precision to choose the confidence threshold for
     #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = precision)]
     pub precision: f64,
+    /// Share of the labels given without the encoder that the full model should agree with; 1 sends every
+    /// template but those trained on to the encoder
+    #[arg(long, value_name = "P", default_value_t = 0.995, value_parser = precision)]
+    pub early_agreement: f64,
     /// Column with groups (programs, say): hold out whole groups in cross-validation, so that the figures
     /// hold for groups that the model has not seen
     #[arg(long, value_name = "NAME")]
@@ -117,6 +121,10 @@ pub struct Eval {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
+    /// Ask the encoder about every template, also where the model's lexical path is sure: slower, and a few
+    /// labels in a thousand may differ
+    #[arg(long, conflicts_with = "cv", help_heading = "Stages")]
+    pub thorough: bool,
     /// Write the report to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

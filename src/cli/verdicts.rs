@@ -38,6 +38,10 @@ pub struct Learn {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
+    /// Ask the encoder about every template, also where the model's lexical path is sure: slower, and a few
+    /// labels in a thousand may differ
+    #[arg(long, help_heading = "Stages")]
+    pub thorough: bool,
     /// How the inputs are read.
     #[command(flatten)]
     pub reading: Reading,

@@ -37,7 +37,8 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let config = setup::config(arguments.stages.config.as_deref())?;
     check(arguments, &config, &tasks)?;
     let llm_config = setup::llm_config(&config, &arguments.llm);
-    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?;
+    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm_config.is_some())?
+        .thorough(arguments.thorough);
     let llm = match &llm_config {
         Some(llm) => {
             let labels = cascade.label_specs(&config);
@@ -104,6 +105,7 @@ pub fn run(arguments: &Classify) -> Result<ExitStatus> {
     let failed = inputs.iter().any(|input| input.error.is_some());
     let mut summary = summarise(&total, run.session.cascade(), run.session.llm_report());
     summary.encoded = run.session.verdicts().encoded();
+    summary.lexical = run.session.verdicts().early();
     summary.took(start.elapsed());
     watching.end(&tasks, &mut summary, failed)?;
     if tasks.len() > 1 {

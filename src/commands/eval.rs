@@ -13,11 +13,12 @@ use crate::console::{counted, print, tell};
 use crate::encoder::{Encoder, parse_source};
 use crate::error::ExitStatus;
 use crate::evaluation::{Evaluation, Mistake};
-use crate::label::{Labels, UNCLASSIFIED};
+use crate::label::{LabelId, Labels, UNCLASSIFIED};
 use crate::metrics::Scored;
 use crate::output::Output;
+use crate::paths::{Paths, Seen};
 use crate::template::{Template, open_front};
-use crate::train::{Dataset, Encoded, Settings, folds, group_folds, select};
+use crate::train::{Dataset, Encoded, Settings, choose_lexical, folds, group_folds, select};
 use crate::verdict::{Reason, Stage, Verdict};
 
 /// Mistakes shown.
@@ -55,7 +56,8 @@ pub fn run(arguments: &Eval) -> Result<ExitStatus> {
         if let Some(count) = arguments.cv {
             cross_validate(arguments, &rows, usize::from(count))
         } else {
-            let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, false)?;
+            let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, false)?
+                .thorough(arguments.thorough);
             evaluate(arguments, &cascade, &rows)
         }
     })?;
@@ -85,15 +87,16 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
             distinct.len()
         ));
     }
-    let verdicts: Vec<Vec<Verdict>> =
-        distinct.par_chunks(32).map(|templates| cascade.by_model(templates)).collect::<Result<_>>()?;
-    let by_template: HashMap<&Template, Verdict> =
+    // The encoder is asked about all of them, so that the paths can be compared.
+    let verdicts: Vec<Vec<Answers>> =
+        distinct.par_chunks(32).map(|templates| answers(cascade, templates)).collect::<Result<_>>()?;
+    let by_template: HashMap<&Template, Answers> =
         distinct.iter().copied().zip(verdicts.into_iter().flatten()).collect();
     // More labels may be in the file than a run can give.
     let mut labels = cascade.labels().names().to_vec();
     let mut index: HashMap<String, usize> = labels.iter().cloned().zip(0..).collect();
     let (mut given, mut chosen, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut unclassified = 0;
+    let (mut unclassified, mut seen) = (0, Vec::new());
     for row in rows {
         let template = &row.template;
         let rule = if arguments.stage == EvalStage::Model {
@@ -101,12 +104,16 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
         } else {
             cascade.by_rules(&row.source, &row.message, &open_front(&row.message))
         };
-        let model = by_template.get(template).copied();
+        let answers = by_template.get(template);
+        let model = answers.map(Answers::given);
         let verdict = rule.or(model).unwrap_or(Verdict::unclassified(0.0, Reason::Empty));
         let truth = *index.entry(row.label.clone()).or_insert_with(|| {
             labels.push(row.label.clone());
             labels.len() - 1
         });
+        if let Some(answers) = answers.filter(|_| rule.is_none()) {
+            seen.push(answers.seen(truth));
+        }
         let scored = Scored {
             confidence: f64::from(verdict.confidence),
             predicted: usize::from(verdict.label),
@@ -134,7 +141,44 @@ fn evaluate(arguments: &Eval, cascade: &Cascade, rows: &[LabelledRow]) -> Result
             });
         }
     }
-    Ok(Evaluation::new(&given, &chosen, &labels, worst(mistakes), unclassified))
+    let paths = if cascade.head().lexical().is_some() { Paths::new(seen) } else { None };
+    Ok(Evaluation { paths, ..Evaluation::new(&given, &chosen, &labels, worst(mistakes), unclassified) })
+}
+
+/// What both paths through the model say of a template.
+#[derive(Debug, Clone, Copy)]
+struct Answers {
+    /// The lexical path's, where it settles the template.
+    early: Option<Verdict>,
+    /// The label that it would give at any certainty, and how certain it is.
+    lexical: (LabelId, f32),
+    /// The full head's.
+    full: Verdict,
+}
+
+impl Answers {
+    fn given(&self) -> Verdict {
+        self.early.unwrap_or(self.full)
+    }
+
+    fn seen(&self, truth: usize) -> Seen {
+        let is_right = |label: LabelId| usize::from(label) == truth;
+        Seen {
+            certainty: self.lexical.1,
+            settled: self.early.is_some(),
+            right: is_right(self.lexical.0),
+            full_right: is_right(self.full.label),
+            agrees: self.lexical.0 == self.full.label,
+        }
+    }
+}
+
+fn answers(cascade: &Cascade, templates: &[&Template]) -> Result<Vec<Answers>> {
+    let full = cascade.by_encoder(templates)?;
+    let early = cascade.early(templates);
+    let lexical = cascade.lexical(templates);
+    let all = full.into_iter().zip(early).zip(lexical);
+    Ok(all.map(|((full, early), lexical)| Answers { early, lexical, full }).collect())
 }
 
 /// By training on parts of the rows and predicting the others.
@@ -155,6 +199,7 @@ fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Resul
         folds(&dataset, count, settings.seed)
     };
     let held_out = select(&dataset, &encoded, &settings, &folds, || ());
+    let lexical = choose_lexical(&dataset, &settings, &folds, &held_out);
     let mut names = dataset.labels.clone();
     names.push(UNCLASSIFIED.to_owned());
     let abstains = |row: &Scored| row.confidence < f64::from(held_out.min_confidence);
@@ -183,6 +228,9 @@ fn cross_validate(arguments: &Eval, rows: &[LabelledRow], count: usize) -> Resul
         held_out.regularisation,
         100.0 * held_out.figures.outliers_rejected
     ));
+    if let Some(lexical) = lexical {
+        tell(&format!("lexical path: {}\n", super::model::lexical_figures(&lexical)));
+    }
     Ok(Evaluation::new(&given, &held_out.calibrated, &names, worst(mistakes.collect()), unclassified))
 }
 

@@ -31,7 +31,8 @@ pub fn run(arguments: &Learn) -> Result<ExitStatus> {
     let overlap = Files::default().stages(&arguments.stages).writes(Some(output));
     logs.iter().fold(overlap, |files, path| files.input(Some(path))).check()?;
     let config = setup::config(arguments.stages.config.as_deref())?;
-    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, false)?;
+    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, false)?
+        .thorough(arguments.thorough);
     let labels = cascade.labels().len();
     let identity = Identity::of(&cascade)?;
     let file = VerdictsFile::new(output, &identity, labels);

@@ -74,11 +74,12 @@ fn exit_code(ran: Result<ExitStatus>) -> u8 {
 pub fn session(
     stages: &Stages,
     min_confidence: Option<f32>,
+    thorough: bool,
     verdicts: Option<&Path>,
     resources: Resources,
 ) -> Result<(Session, Columns)> {
     let config = setup::config(stages.config.as_deref())?;
-    let cascade = setup::cascade(stages, &config, min_confidence, false)?;
+    let cascade = setup::cascade(stages, &config, min_confidence, false)?.thorough(thorough);
     let verdicts = setup::verdicts(verdicts, &cascade, resources.table_size)?;
     Ok((Session::new(cascade, None, resources).knowing(verdicts), config.columns))
 }

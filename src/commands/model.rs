@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::cli::ModelCommand;
 use crate::console::print;
 use crate::error::ExitStatus;
+use crate::head::lexical::LexicalInfo;
 use crate::head::{Head, ModelInfo};
 
 /// Runs the command.
@@ -87,7 +88,49 @@ pub fn describe(info: &ModelInfo) -> String {
             ),
         );
     }
+    line(
+        "lexical path",
+        info.lexical.as_ref().map_or_else(
+            || "none, so every template goes to the encoder".to_owned(),
+            |lexical| {
+                let LexicalInfo { shape, .. } = lexical;
+                format!(
+                    "{} buckets of {}-to-{}-grams, {} of words and pairs; {}",
+                    shape.ngrams.buckets,
+                    shape.ngrams.minimum,
+                    shape.ngrams.maximum,
+                    shape.words.buckets,
+                    lexical_figures(lexical)
+                )
+            },
+        ),
+    );
     text
+}
+
+/// What a lexical path settles, for people.
+pub fn lexical_figures(info: &LexicalInfo) -> String {
+    let figures = &info.figures;
+    let Some(least) = info.min_confidence else {
+        return format!(
+            "settles only templates trained on ({} held-out ones show no confidence at which {:.1}% of its labels are those \
+             of the full head)",
+            figures.templates,
+            100.0 * figures.asked_agreement
+        );
+    };
+    format!(
+        "settles {:.1}% of {} held-out templates, from confidence {least:.3} on: accuracy {:.4} (full head {:.4}), agreement {:.4}; \
+         accuracy of all {:.4} (full head {:.4}); settles {:.1}% of text that is no log",
+        100.0 * figures.settled,
+        figures.templates,
+        figures.accuracy,
+        figures.full_accuracy,
+        figures.agreement,
+        figures.joint_accuracy,
+        figures.full_joint_accuracy,
+        100.0 * figures.outliers_settled
+    )
 }
 
 /// Cross-validated figures per label, where there are few enough to read.

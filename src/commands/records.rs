@@ -92,6 +92,7 @@ pub fn options(
         columns: columns.clone(),
         delimiter: setup::delimiter(&reading.columns, input),
         added: Added::default(),
+        thorough: false,
         filter: LabelFilter::All,
         multiline: reading.multiline.clone(),
         only_label: false,

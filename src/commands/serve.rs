@@ -20,7 +20,8 @@ pub fn run(arguments: &Serve) -> Result<ExitStatus> {
     }
     let config = setup::config(arguments.stages.config.as_deref())?;
     let llm = setup::llm_config(&config, &arguments.llm);
-    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm.is_some())?;
+    let cascade = setup::cascade(&arguments.stages, &config, arguments.min_confidence, llm.is_some())?
+        .thorough(arguments.thorough);
     let columns = setup::server_columns(&arguments.columns, &config);
     let bounds = Bounds {
         threads: setup::threads(&Running { threads: arguments.threads, quiet: true }),

@@ -18,7 +18,9 @@ use crate::error::{ExitStatus, usage};
 use crate::head::TrainingInfo;
 use crate::output::Output;
 use crate::train::fine_tune::{BATCH, FineTuning, fine_tune, samples, steps_in_epoch};
-use crate::train::{Dataset, Encoded, Prior, Settings, finish, folds, group_folds, hold_out_groups, select};
+use crate::train::{
+    Dataset, Encoded, Prior, Settings, choose_lexical, finish, folds, group_folds, hold_out_groups, select,
+};
 
 /// Warnings printed at the most; the rest are counted.
 const WARNINGS: usize = 10;
@@ -43,6 +45,7 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
         seed: arguments.seed,
         precision: arguments.precision,
         prior: arguments.prior.clone(),
+        early_agreement: Some(arguments.early_agreement),
         ..Settings::default()
     }
     .for_labels(dataset.labels.len());
@@ -87,7 +90,8 @@ pub fn run(arguments: &Train) -> Result<ExitStatus> {
                 settings.precision
             ));
         }
-        Ok::<_, anyhow::Error>(finish(&dataset, &encoded, &encoder, &settings, &held_out, training))
+        let lexical = choose_lexical(&dataset, &settings, &folds, &held_out);
+        Ok::<_, anyhow::Error>(finish(&dataset, &encoded, &encoder, &settings, &held_out, lexical, training))
     })?;
     let mut output = Output::create(Some(&arguments.output))?;
     output.write(&head.to_bytes()?)?;

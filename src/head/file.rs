@@ -4,19 +4,19 @@
 //! training must give the same bytes.
 
 use anyhow::{Context, Result, anyhow, bail};
-use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::prototypes::Prototypes;
-use super::{Head, ModelInfo};
+use super::tensors::{floats, halves, integers};
+use super::{Head, ModelInfo, lexical_file};
 use crate::encoder::EncoderIdentity;
 use crate::error::{UsageError, usage};
 use crate::template::MASKER_VERSION;
 
 /// Version of the file format that this program writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// The model in the binary.
 #[cfg(feature = "bundled")]
@@ -76,7 +76,7 @@ impl Head {
         let familiarity = floats(&tensors, "familiarity", &[rows])?;
         let vectors = tensors.tensor("prototype_vectors").context("damaged model file")?;
         let count = vectors.shape().first().copied().unwrap_or(0);
-        let vectors = floats(&tensors, "prototype_vectors", &[count, info.dimensions])?;
+        let vectors = halves(&tensors, "prototype_vectors", &[count, info.dimensions])?;
         let prototype_labels: Vec<u16> =
             integers(&tensors, "prototype_labels", Dtype::U16, u16::from_le_bytes)?;
         let texts = tensors.tensor("prototype_templates").context("damaged model file")?;
@@ -90,8 +90,16 @@ impl Head {
             bail!("damaged model file: prototypes do not agree");
         }
         let hashes = integers(&tensors, "template_hashes", Dtype::U64, u64::from_le_bytes)?;
-        let prototypes = Prototypes::new(info.dimensions, &vectors, templates, prototype_labels);
-        Ok(Self::new(info, weights, familiarity, prototypes, hashes))
+        let prototypes = Prototypes::new(info.dimensions, vectors, templates, prototype_labels);
+        let lexical = match &info.lexical {
+            Some(lexical) => Some(lexical_file::read(&tensors, lexical, labels, hashes.len())?),
+            None => None,
+        };
+        let head = Self::new(info, weights, familiarity, prototypes, hashes);
+        Ok(match lexical {
+            Some(lexical) => head.with_lexical(lexical),
+            None => head,
+        })
     }
 
     /// The bytes of the model's file: the same for the same model.
@@ -99,19 +107,17 @@ impl Head {
     /// # Errors
     /// Never in practice: safetensors refuses only shapes that do not fit their data.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let halves = |values: &[f32]| -> Vec<u8> {
-            values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()
-        };
         let labels = self.info.labels.len();
         let weights: Vec<u8> = self.weights.iter().flat_map(|value| value.to_le_bytes()).collect();
         let familiarity: Vec<u8> = self.familiarity.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let vectors = halves(self.prototypes.vectors());
+        let vectors: Vec<u8> =
+            self.prototypes.halves().iter().flat_map(|value| value.to_le_bytes()).collect();
         let prototype_labels: Vec<u8> =
             self.prototypes.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
         let templates = self.prototypes.templates().join("\n").into_bytes();
         let hashes: Vec<u8> = self.template_hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
         let count = self.prototypes.len();
-        let tensors = [
+        let mut tensors = vec![
             ("weights", Dtype::F32, vec![self.weights.len() / labels, labels], &weights),
             ("familiarity", Dtype::F32, vec![self.familiarity.len()], &familiarity),
             ("prototype_vectors", Dtype::F16, vec![count, self.info.dimensions], &vectors),
@@ -119,6 +125,10 @@ impl Head {
             ("prototype_templates", Dtype::U8, vec![templates.len()], &templates),
             ("template_hashes", Dtype::U64, vec![self.template_hashes.len()], &hashes),
         ];
+        let lexical = self.lexical().map(|lexical| lexical_file::bytes(lexical, labels));
+        tensors.extend(
+            lexical.iter().flatten().map(|(name, dtype, shape, data)| (*name, *dtype, shape.clone(), data)),
+        );
         let views = tensors
             .into_iter()
             .map(|(name, dtype, shape, data)| Ok((name, TensorView::new(dtype, shape, data)?)))
@@ -188,50 +198,19 @@ fn check(info: &ModelInfo) -> Result<()> {
         && info.min_familiarity.is_finite()
         && info.confidence_weight.is_finite()
         && info.severity_weight.is_finite()
-        && info.severity_weight >= 0.0;
+        && info.severity_weight >= 0.0
+        && info.lexical.as_ref().is_none_or(lexical_file::is_valid);
     if valid { Ok(()) } else { bail!("damaged model file: its description makes no sense") }
-}
-
-/// An f32 or f16 tensor of this shape, as f32. All values must be finite.
-fn floats(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-    let tensor = tensors.tensor(name).with_context(|| format!("damaged model file: no {name}"))?;
-    if tensor.shape() != shape {
-        bail!("damaged model file: {name} has shape {:?}, expected {shape:?}", tensor.shape());
-    }
-    let values: Vec<f32> = match tensor.dtype() {
-        Dtype::F32 => {
-            tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-        }
-        Dtype::F16 => {
-            tensor.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-        }
-        other => bail!("damaged model file: {name} is {other:?}"),
-    };
-    if values.iter().any(|value| !value.is_finite()) {
-        bail!("damaged model file: {name} holds values that are no numbers");
-    }
-    Ok(values)
-}
-
-fn integers<T, const N: usize>(
-    tensors: &SafeTensors<'_>,
-    name: &str,
-    dtype: Dtype,
-    read: impl Fn([u8; N]) -> T,
-) -> Result<Vec<T>> {
-    let tensor = tensors.tensor(name).with_context(|| format!("damaged model file: no {name}"))?;
-    if tensor.dtype() != dtype {
-        bail!("damaged model file: {name} is {:?}", tensor.dtype());
-    }
-    Ok(tensor.data().chunks_exact(N).map(|bytes| read(bytes.try_into().expect("N bytes"))).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::lexical::{Scratch, tests::tiny as tiny_lexical};
     use crate::head::ngrams::NgramShape;
     use crate::head::{Prediction, TrainingInfo};
     use crate::template::Template;
+    use half::f16;
 
     fn tiny() -> Head {
         let info = ModelInfo {
@@ -249,10 +228,12 @@ mod tests {
             min_confidence: 0.5,
             min_familiarity: -1.0,
             confidence_weight: 0.0,
+            lexical: None,
             training: TrainingInfo::default(),
         };
         let weights = vec![2.0, -2.0, -2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        let prototypes = Prototypes::new(2, &[1.0, 0.0], vec!["first".to_owned()], vec![0]);
+        let prototypes =
+            Prototypes::new(2, [1.0, 0.0].map(f16::from_f32).to_vec(), vec!["first".to_owned()], vec![0]);
         Head::new(info, weights, vec![0.0; 5], prototypes, vec![7])
     }
 
@@ -266,6 +247,37 @@ mod tests {
             panic!("{predictions:?}")
         };
         assert!(confidence > 0.98);
+    }
+
+    #[test]
+    fn a_lexical_path_reads_back_as_it_was_written() {
+        let mut head = tiny().with_lexical(tiny_lexical());
+        let up = Template::of(b"link is up");
+        head.template_hashes = vec![up.hash()];
+        let bytes = head.to_bytes().unwrap();
+        let read = Head::from_bytes(&bytes).unwrap();
+        assert_eq!(read.to_bytes().unwrap(), bytes);
+        let early = |text: &str| read.early(&Template::of(text.as_bytes()), &mut Scratch::default());
+        // What it was trained on has the full head's answer, whatever the words say.
+        let known = early("link is up").unwrap();
+        assert!(known.label == 1 && known.trained && (known.confidence - 0.75).abs() < 1e-6);
+        assert!(early("up").is_some_and(|early| early.label == 0 && !early.trained));
+        assert_eq!(early("neither of these words"), None);
+        assert_eq!(tiny().early(&up, &mut Scratch::default()), None);
+    }
+
+    #[test]
+    fn a_damaged_lexical_path_is_refused() {
+        let damaged = |change: &dyn Fn(&mut Head)| {
+            let mut head = tiny().with_lexical(tiny_lexical());
+            change(&mut head);
+            let error = Head::from_bytes(&head.to_bytes().unwrap()).unwrap_err();
+            assert!(format!("{error:#}").contains("damaged model file"), "{error:#}");
+        };
+        damaged(&|head| head.template_hashes.push(9));
+        damaged(&|head| head.info.lexical.as_mut().unwrap().min_confidence = Some(-1.0));
+        damaged(&|head| head.info.lexical.as_mut().unwrap().temperature = 0.0);
+        damaged(&|head| head.info.lexical.as_mut().unwrap().shape.words.buckets = 512);
     }
 
     #[test]

@@ -5,17 +5,24 @@
 //! that the message states is one feature more. A softmax is sure of itself on
 //! any text, so a second, binary regression over the same features tells text that belongs from text that does not
 //! (chat, prose, code), and the head abstains on the latter. The nearest training template ([`prototypes`]) is the
-//! reason it can give.
+//! reason it can give. What needs no encoder at all is settled by [`lexical`] before.
 
 mod file;
+pub mod lexical;
+mod lexical_file;
 pub mod ngrams;
 pub mod prototypes;
+mod softmax;
+mod tensors;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 
 pub use file::{BUNDLED, FORMAT_VERSION};
+use lexical::{Early, Lexical, LexicalInfo, Scratch, Trained};
 use ngrams::{NgramShape, SparseVector};
 use prototypes::Prototypes;
+use softmax::{add_scaled, softmax};
 
 use crate::envelope::Severity;
 use crate::metrics::LabelScore;
@@ -56,6 +63,9 @@ pub struct ModelInfo {
     /// How much the log odds of the confidence count towards the familiarity; format 1 had none of it.
     #[serde(default)]
     pub confidence_weight: f32,
+    /// The lexical path; models of formats 1 to 3 have none, and neither have those of very many labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lexical: Option<LexicalInfo>,
     /// How it was trained.
     pub training: TrainingInfo,
 }
@@ -148,6 +158,7 @@ pub struct Head {
     pub prototypes: Prototypes,
     /// Hashes of the training templates, ascending.
     pub template_hashes: Vec<u64>,
+    lexical: Option<Lexical>,
 }
 
 impl Head {
@@ -165,7 +176,36 @@ impl Head {
         let rows = info.rows();
         assert_eq!(weights.len(), rows * info.labels.len());
         assert_eq!(familiarity.len(), rows);
-        Self { info, weights, familiarity, prototypes, template_hashes }
+        Self { info, weights, familiarity, prototypes, template_hashes, lexical: None }
+    }
+
+    /// The same with a lexical path.
+    ///
+    /// # Panics
+    /// When it does not have an answer for each of the template hashes.
+    #[must_use]
+    pub fn with_lexical(mut self, lexical: Lexical) -> Self {
+        assert_eq!(lexical.trained().len(), self.template_hashes.len());
+        self.info.lexical = Some(lexical.info.clone());
+        Self { lexical: Some(lexical), ..self }
+    }
+
+    /// The lexical path, where the model has one.
+    pub fn lexical(&self) -> Option<&Lexical> {
+        self.lexical.as_ref()
+    }
+
+    /// What can be said of a template without the encoder: nothing where there is no lexical path, or it is not sure.
+    pub fn early(&self, template: &Template, scratch: &mut Scratch) -> Option<Early> {
+        let lexical = self.lexical.as_ref()?;
+        if let Ok(place) = self.template_hashes.binary_search(&template.hash()) {
+            let Trained { label, confidence } = lexical.trained()[place];
+            let label = usize::from(label);
+            return (label < self.info.labels.len()).then_some(Early { label, confidence, trained: true });
+        }
+        let least = lexical.info.min_confidence?;
+        let (label, confidence) = lexical.predict(template, scratch);
+        (confidence >= least).then_some(Early { label, confidence, trained: false })
     }
 
     /// Calibrated probabilities of all labels for a template, into `probabilities` (one per label), and the log odds
@@ -240,21 +280,4 @@ pub fn log_odds(probability: f64) -> f64 {
     const LEAST: f64 = 1e-6;
     let probability = probability.clamp(LEAST, 1.0 - LEAST);
     (probability / (1.0 - probability)).ln()
-}
-
-fn add_scaled(sums: &mut [f32], row: &[f32], scale: f32) {
-    for (sum, weight) in sums.iter_mut().zip(row) {
-        *sum += weight * scale;
-    }
-}
-
-/// Softmax of `logits / temperature`, in place.
-fn softmax(logits: &mut [f32], temperature: f32) {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for logit in logits.iter_mut() {
-        *logit = ((*logit - largest) / temperature).exp();
-        sum += *logit;
-    }
-    logits.iter_mut().for_each(|value| *value /= sum);
 }

@@ -37,7 +37,6 @@ impl NgramShape {
     pub fn extract_into(&self, template: &str, out: &mut SparseVector) {
         out.clear();
         let mut padded = Vec::new();
-        let mask = u32::try_from(self.buckets - 1).unwrap_or(u32::MAX);
         for word in template.split_ascii_whitespace() {
             padded.clear();
             padded.push(b' ');
@@ -48,19 +47,12 @@ impl NgramShape {
                 for (index, &byte) in padded[start..].iter().take(self.maximum).enumerate() {
                     hash = (hash ^ u32::from(byte)).wrapping_mul(FNV_PRIME);
                     if index + 1 >= self.minimum {
-                        out.push(((hash ^ (hash >> 15)) & mask, 1.0));
+                        out.push((bucket(hash, self.buckets), 1.0));
                     }
                 }
             }
         }
-        out.sort_unstable_by_key(|&(bucket, _)| bucket);
-        out.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
+        gather(out);
         let length = out.iter().map(|&(_, count)| count * count).sum::<f32>().sqrt();
         if length > 0.0 {
             let scale = self.weight / length;
@@ -69,9 +61,26 @@ impl NgramShape {
     }
 }
 
+/// The bucket of a hash, of a number that is a power of two.
+pub(super) fn bucket(hash: u32, buckets: usize) -> u32 {
+    (hash ^ (hash >> 15)) & u32::try_from(buckets - 1).unwrap_or(u32::MAX)
+}
+
+/// Puts entries in ascending order, each bucket once with the sum of its values.
+pub(super) fn gather(vector: &mut SparseVector) {
+    vector.sort_unstable_by_key(|&(bucket, _)| bucket);
+    vector.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+}
+
 // FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/
-const FNV_OFFSET: u32 = 0x811c_9dc5;
-const FNV_PRIME: u32 = 0x0100_0193;
+pub(super) const FNV_OFFSET: u32 = 0x811c_9dc5;
+pub(super) const FNV_PRIME: u32 = 0x0100_0193;
 
 #[cfg(test)]
 mod tests {

@@ -3,13 +3,17 @@
 //! The nearest training template is what a person wants to read as the reason for a label.
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
+use std::sync::OnceLock;
 
 /// Vectors with their templates and labels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prototypes {
     dimensions: usize,
-    /// `len` x `dimensions`, unit vectors, kept as f32 for speed.
-    vectors: Vec<f32>,
+    /// `len` x `dimensions`, unit vectors, as the file holds them.
+    halves: Vec<f16>,
+    /// The same for a search; many runs need none.
+    vectors: OnceLock<Vec<f32>>,
     templates: Vec<String>,
     labels: Vec<u16>,
 }
@@ -18,16 +22,15 @@ pub struct Prototypes {
 pub const MAX_PROTOTYPES: usize = 8192;
 
 impl Prototypes {
-    /// `vectors` holds a row of `dimensions` for each of `templates`; they are rounded to f16, as the file holds
-    /// them, so that a model behaves the same before and after it is written.
+    /// `vectors` holds a row of `dimensions` for each of `templates`, in f16, as the file does, so that a model behaves the
+    /// same before and after it is written.
     ///
     /// # Panics
     /// When the lengths do not agree.
-    pub fn new(dimensions: usize, vectors: &[f32], templates: Vec<String>, labels: Vec<u16>) -> Self {
+    pub fn new(dimensions: usize, vectors: Vec<f16>, templates: Vec<String>, labels: Vec<u16>) -> Self {
         assert_eq!(vectors.len(), dimensions * templates.len());
         assert_eq!(labels.len(), templates.len());
-        let vectors = vectors.iter().map(|&value| f16::from_f32(value).to_f32()).collect();
-        Self { dimensions, vectors, templates, labels }
+        Self { dimensions, halves: vectors, vectors: OnceLock::new(), templates, labels }
     }
 
     /// How many there are.
@@ -40,9 +43,17 @@ impl Prototypes {
         self.templates.is_empty()
     }
 
-    /// All vectors, row after row.
-    pub fn vectors(&self) -> &[f32] {
-        &self.vectors
+    /// All vectors, row after row, as the file holds them.
+    pub fn halves(&self) -> &[f16] {
+        &self.halves
+    }
+
+    fn vectors(&self) -> &[f32] {
+        self.vectors.get_or_init(|| {
+            let mut vectors = vec![0.0; self.halves.len()];
+            self.halves.convert_to_f32_slice(&mut vectors);
+            vectors
+        })
     }
 
     /// The template of a prototype.
@@ -63,7 +74,7 @@ impl Prototypes {
     /// Index of the prototype of `label` nearest to `vector`, and its cosine; 0 and -1 when there are none.
     pub fn nearest(&self, vector: &[f32], label: usize) -> (u32, f32) {
         let mut best = (0, -1.0);
-        for (index, row) in (0_u32..).zip(self.vectors.chunks_exact(self.dimensions.max(1))) {
+        for (index, row) in (0_u32..).zip(self.vectors().chunks_exact(self.dimensions.max(1))) {
             if usize::from(self.labels[index as usize]) != label {
                 continue;
             }
@@ -103,8 +114,8 @@ mod tests {
 
     #[test]
     fn the_nearest_prototype_of_a_label_is_found() {
-        let prototypes =
-            Prototypes::new(2, &[1.0, 0.0, 0.0, 1.0], vec!["a".to_owned(), "b".to_owned()], vec![0, 1]);
+        let vectors = [1.0, 0.0, 0.0, 1.0].map(f16::from_f32).to_vec();
+        let prototypes = Prototypes::new(2, vectors, vec!["a".to_owned(), "b".to_owned()], vec![0, 1]);
         let (index, cosine) = prototypes.nearest(&[0.6, 0.8], 1);
         assert_eq!(index, 1);
         assert!((cosine - 0.8).abs() < 1e-6);

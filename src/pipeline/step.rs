@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::classified::{Classified, Known};
 use super::draft::{Draft, Fresh, Memory};
-use crate::cascade::{Cascade, LlmTurn, Path};
+use crate::cascade::{Cascade, LlmTurn, Path, complete};
 use crate::history::Counting;
 use crate::input::Chunk;
 use crate::llm::Llm;
@@ -20,6 +20,8 @@ use crate::verdicts::{self, Key, KeyMap, Table, Verdicts};
 
 /// Texts a thread hands to the encoder at a time.
 const ENCODE_BATCH: usize = 32;
+/// Templates a thread looks at without the encoder at a time.
+const LEXICAL_BATCH: usize = 128;
 
 /// What classifies.
 #[derive(Debug, Clone, Copy)]
@@ -102,11 +104,13 @@ impl Stages<'_> {
         // order.
         templates.sort_unstable_by(|a, b| (a.2.text.len(), a.2, a.0).cmp(&(b.2.text.len(), b.2, b.0)));
         let asked = templates.iter().filter(|(_, path, _)| path.model);
-        let asked = asked.map(|&(_, _, template)| (verdicts::key(template), template));
+        let thorough = self.cascade.is_thorough();
+        let key_of = |template| verdicts::key(template, thorough);
+        let asked = asked.map(|&(_, _, template)| (key_of(template), template));
         let answers =
-            self.verdicts.settle(asked, self.cascade.explains(), |batch| self.encode(pool, batch))?;
+            self.verdicts.settle(asked, self.cascade.explains(), |batch| self.ask_model(pool, batch))?;
         let known = templates.iter().map(|&(key, path, template)| {
-            let answer = if path.model { answers.get(&verdicts::key(template)) } else { None };
+            let answer = if path.model { answers.get(&key_of(template)) } else { None };
             let verdict = answer.copied().unwrap_or(Verdict::unclassified(0.0, Reason::NoStage));
             let owed = match path.llm {
                 LlmTurn::Never => false,
@@ -119,13 +123,24 @@ impl Stages<'_> {
         Ok(known.collect())
     }
 
-    fn encode(&self, pool: &ThreadPool, templates: &[&Template]) -> Result<Vec<Verdict>> {
-        let batch = |batch| {
+    /// The lexical path first; what that leaves goes to the encoder, in batches of texts of like length.
+    fn ask_model(&self, pool: &ThreadPool, templates: &[&Template]) -> Result<Vec<Verdict>> {
+        let early = |batch: &[&Template]| {
             self.go_on()?;
-            self.cascade.by_model(batch)
+            Ok::<_, anyhow::Error>(self.cascade.early(batch))
         };
-        let verdicts: Vec<Vec<Verdict>> =
-            pool.install(|| templates.par_chunks(ENCODE_BATCH).map(batch).collect::<Result<_>>())?;
-        Ok(verdicts.concat())
+        let encode = |batch: &[&Template]| {
+            self.go_on()?;
+            self.cascade.by_encoder(batch)
+        };
+        pool.install(|| {
+            let early: Vec<Vec<Option<Verdict>>> =
+                templates.par_chunks(LEXICAL_BATCH).map(early).collect::<Result<_>>()?;
+            complete(templates, early.concat(), |open| {
+                let verdicts: Vec<Vec<Verdict>> =
+                    open.par_chunks(ENCODE_BATCH).map(encode).collect::<Result<_>>()?;
+                Ok(verdicts.concat())
+            })
+        })
     }
 }

@@ -35,6 +35,8 @@ pub const TABLE_SIZE: usize = 50_000;
 pub struct QueryOptions {
     /// Add stage, confidence and reason.
     pub explain: bool,
+    /// Ask the encoder about every template.
+    pub thorough: bool,
     /// Column of the source.
     pub source_column: Option<String>,
     /// The input has no source column.
@@ -128,7 +130,7 @@ impl Engine {
     /// # Errors
     /// When it cannot be loaded.
     pub fn warm_up(&self) -> Result<()> {
-        self.session.cascade().by_model(&[&Template::of(b"warm up")]).map(drop)
+        self.session.cascade().by_encoder(&[&Template::of(b"warm up")]).map(drop)
     }
 
     /// What the server tells of its model: labels, encoder, program that trained it.
@@ -175,6 +177,7 @@ impl Engine {
             columns: self.columns(query),
             delimiter: query.delimiter()?,
             added: Added { explanation: query.explain, ..Added::default() },
+            thorough: query.thorough,
             filter: LabelFilter::All,
             multiline: Multiline::Auto,
             only_label: false,

@@ -28,7 +28,10 @@ impl Session {
         let labels = self.cascade.labels();
         let wanted = Wanted::new(&options.columns, options.added, labels, &options.filter);
         let opened = columnar::open(input, &Wanted { limits: options.limits, end_of_stream, ..wanted })?;
-        Ok(OpenedColumns { session: self.explaining(options.added.explanation), opened })
+        Ok(OpenedColumns {
+            session: self.explaining(options.added.explanation).thorough(options.thorough),
+            opened,
+        })
     }
 }
 

@@ -75,6 +75,11 @@ impl Session {
         Self { cascade: self.cascade.clone().explaining(explain), ..self.clone() }
     }
 
+    /// The same, which asks the encoder about every template if `thorough` says so.
+    fn thorough(self, thorough: bool) -> Self {
+        Self { cascade: self.cascade.thorough(thorough), ..self }
+    }
+
     fn stages(&self) -> Stages<'_> {
         Stages { cascade: &self.cascade, verdicts: &self.verdicts, llm: self.llm.as_deref(), stop: None }
     }
@@ -112,7 +117,7 @@ impl Session {
     /// An input that was opened with the same options already, to be classified.
     pub fn classifying(&self, records: Records, options: &Options) -> Opened {
         let Records { body, compressed, transcoded } = records;
-        let session = self.explaining(options.added.explanation);
+        let session = self.explaining(options.added.explanation).thorough(options.thorough);
         let (added, filter) = (options.added, options.filter.clone());
         Opened { session, body, added, filter, compressed, transcoded }
     }

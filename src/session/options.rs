@@ -20,6 +20,8 @@ pub struct Options {
     pub delimiter: Option<u8>,
     /// What is added beside the label.
     pub added: Added,
+    /// Whether the encoder is asked about every template.
+    pub thorough: bool,
     /// Which rows are written.
     pub filter: LabelFilter,
     /// How lines of text become records.

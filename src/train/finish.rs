@@ -2,21 +2,29 @@
 
 use super::dataset::Dataset;
 use super::encoded::Encoded;
+use super::lexical::fit_lexical;
 use super::regression::{self, Penalty, Targets};
 use super::select::{self, HeldOut};
 use super::settings::Settings;
 use crate::encoder::Encoder;
+use crate::head::lexical::{LexicalInfo, Trained};
 use crate::head::prototypes::{MAX_PROTOTYPES, Prototypes};
-use crate::head::{FORMAT_VERSION, Head, ModelInfo, TrainingInfo};
+use crate::head::{FORMAT_VERSION, Head, ModelInfo, Prediction, TrainingInfo};
 use crate::template::{MASKER_VERSION, Template};
+use half::f16;
+use rayon::prelude::*;
 
-/// Trains a head on all of the dataset, with what cross-validation chose.
+/// Templates that are looked at together.
+const CHUNK: usize = 256;
+
+/// Trains a head on all of the dataset, with what cross-validation chose, and its lexical path where there is to be one.
 pub fn finish(
     dataset: &Dataset,
     encoded: &Encoded,
     encoder: &Encoder,
     settings: &Settings,
     held_out: &HeldOut,
+    lexical: Option<LexicalInfo>,
     mut training: TrainingInfo,
 ) -> Head {
     let all: Vec<usize> = (0..dataset.templates.len()).collect();
@@ -56,11 +64,38 @@ pub fn finish(
         min_confidence: held_out.min_confidence,
         min_familiarity: held_out.min_familiarity,
         confidence_weight: held_out.confidence_weight,
+        lexical: None,
         training,
     };
-    let mut hashes: Vec<u64> = dataset.templates.iter().map(Template::hash).collect();
-    hashes.sort_unstable();
-    Head::new(info, narrow(weights), narrow(familiarity), prototypes(dataset, encoded), hashes)
+    let mut order: Vec<(u64, usize)> = dataset.templates.iter().map(Template::hash).zip(0..).collect();
+    order.sort_unstable();
+    let hashes = order.iter().map(|(hash, _)| *hash).collect();
+    let prototypes = prototypes(dataset, encoded);
+    let head = Head::new(info, narrow(weights), narrow(familiarity), prototypes, hashes);
+    let Some(lexical) = lexical else { return head };
+    let answers = answers(&head, dataset, encoded);
+    let trained = order.iter().map(|&(_, sample)| answers[sample]).collect();
+    head.with_lexical(fit_lexical(dataset, settings, lexical, trained))
+}
+
+/// What the head says of each template that it was trained on.
+fn answers(head: &Head, dataset: &Dataset, encoded: &Encoded) -> Vec<Trained> {
+    let templates: Vec<&Template> = dataset.templates.iter().collect();
+    let parts: Vec<Vec<Trained>> = templates
+        .par_chunks(CHUNK)
+        .zip(encoded.vectors.par_chunks(CHUNK * head.info.width()))
+        .map(|(templates, vectors)| {
+            let given = head.predict(vectors, templates, false).into_iter().map(|prediction| {
+                let Prediction { label, confidence, familiarity, .. } = prediction;
+                let abstains =
+                    familiarity < head.info.min_familiarity || confidence < head.info.min_confidence;
+                let label = u16::try_from(label).ok().filter(|_| !abstains);
+                Trained { label: label.unwrap_or(Trained::OPEN), confidence }
+            });
+            given.collect()
+        })
+        .collect();
+    parts.concat()
 }
 
 /// All templates, or where there are too many every so-manieth of each label.
@@ -71,8 +106,9 @@ fn prototypes(dataset: &Dataset, encoded: &Encoded) -> Prototypes {
         let all = samples.len();
         samples = (0..MAX_PROTOTYPES).map(|index| samples[index * all / MAX_PROTOTYPES]).collect();
     }
-    let vectors: Vec<f32> = samples.iter().flat_map(|&sample| encoded.vector(sample)).copied().collect();
+    let vectors =
+        samples.iter().flat_map(|&sample| encoded.vector(sample)).map(|&value| f16::from_f32(value));
     let templates = samples.iter().map(|&sample| dataset.templates[sample].text.clone()).collect();
     let labels = samples.iter().map(|&sample| dataset.truth[sample]).collect();
-    Prototypes::new(encoded.dimensions, &vectors, templates, labels)
+    Prototypes::new(encoded.dimensions, vectors.collect(), templates, labels)
 }

@@ -47,6 +47,29 @@ pub fn hold_out_groups(dataset: &Dataset, seed: u64) -> Vec<usize> {
     folds.into_iter().map(|fold| if fold == 0 { 0 } else { ALWAYS_TRAINED }).collect()
 }
 
+/// How many folds there are.
+pub(super) fn count(folds: &[usize]) -> usize {
+    folds.iter().filter(|&&fold| fold != ALWAYS_TRAINED).max().map_or(2, |last| last + 1)
+}
+
+/// The fold of a sample, outliers counted behind the templates, where log and no log are told apart.
+pub(super) fn fold_with_outliers(sample: usize, folds: &[usize], count: usize) -> usize {
+    match folds.get(sample) {
+        Some(&fold) if fold != ALWAYS_TRAINED => fold,
+        // With one fold, what an encoder was fine-tuned on stays in training.
+        Some(_) if count == 1 => ALWAYS_TRAINED,
+        None if count == 1 => {
+            if is_held_out_outlier(sample - folds.len()) {
+                0
+            } else {
+                ALWAYS_TRAINED
+            }
+        }
+        // Even a label's only template can be held out here, where any other log line can stand for it.
+        _ => sample % count,
+    }
+}
+
 /// Whether an outlier is held out where there is but one fold.
 pub(super) fn is_held_out_outlier(index: usize) -> bool {
     index.is_multiple_of(4)

@@ -2,7 +2,7 @@
 
 use super::dataset::Dataset;
 use super::encoded::Encoded;
-use super::folds::{ALWAYS_TRAINED, is_held_out_outlier};
+use super::folds::{self, ALWAYS_TRAINED, fold_with_outliers, is_held_out_outlier};
 use super::regression::{self, Features, Penalty, Targets, label_weights};
 use super::settings::Settings;
 use super::temperature::{best_temperature, cross_calibrated, likeliest, losses};
@@ -25,6 +25,8 @@ pub struct HeldOut {
     pub tested: Vec<usize>,
     /// Whether each template was, held out, taken for one that belongs.
     pub familiar: Vec<bool>,
+    /// Each held-out outlier, with the label that it was given in spite of it.
+    pub strangers: Vec<(usize, Option<usize>)>,
     /// Logits are divided by this.
     pub temperature: f32,
     /// Confidence below which the model abstains.
@@ -37,6 +39,17 @@ pub struct HeldOut {
     pub precision_reached: bool,
     /// The figures for the model file.
     pub figures: CrossValidation,
+}
+
+impl HeldOut {
+    /// The label given to each of [`HeldOut::tested`]; nothing where the head abstains.
+    pub fn given(&self) -> impl Iterator<Item = Option<usize>> {
+        let least = f64::from(self.min_confidence);
+        self.rows
+            .iter()
+            .zip(&self.familiar)
+            .map(move |(row, &familiar)| (familiar && row.confidence >= least).then_some(row.predicted))
+    }
 }
 
 /// Share of held-out templates that may be taken for strangers, and below it the share of held-out strangers that
@@ -62,7 +75,7 @@ pub fn select(
     done: impl Fn() + Sync,
 ) -> HeldOut {
     let labels = dataset.labels.len();
-    let count = folds.iter().filter(|&&fold| fold != ALWAYS_TRAINED).max().map_or(2, |last| last + 1);
+    let count = folds::count(folds);
     let tested: Vec<usize> = (0..folds.len()).filter(|&sample| folds[sample] != ALWAYS_TRAINED).collect();
     let truth: Vec<u16> = tested.iter().map(|&sample| dataset.truth[sample]).collect();
     let templates = dataset.templates.len();
@@ -124,13 +137,14 @@ pub fn select(
     } else {
         tested.iter().zip(&rows).map(|(&sample, row)| familiarity(odds[sample], row.confidence)).collect()
     };
-    let confidences = strange.chunks_exact(labels).map(|row| likeliest(row, temperature).1);
-    let strangers: Vec<f64> = odds[strangers]
+    let chosen = strange.chunks_exact(labels).map(|row| likeliest(row, temperature));
+    let chosen: Vec<(usize, f64)> =
+        chosen.chain(std::iter::repeat((0, 0.5))).take(dataset.outliers.len()).collect();
+    let held_strangers: Vec<usize> =
+        (0..dataset.outliers.len()).filter(|&index| count > 1 || is_held_out_outlier(index)).collect();
+    let strangers: Vec<f64> = held_strangers
         .iter()
-        .zip(confidences.chain(std::iter::repeat(0.5)))
-        .enumerate()
-        .filter(|(index, _)| count > 1 || is_held_out_outlier(*index))
-        .map(|(_, (&odds, confidence))| familiarity(odds, confidence))
+        .map(|&index| familiarity(odds[strangers.start + index], chosen[index].1))
         .collect();
     let min_familiarity = quantile(&friends, FRIENDS_REJECTED).min(quantile(&strangers, STRANGERS_REJECTED));
     // A little below, so that rounding does not shut out the template that set it.
@@ -152,6 +166,15 @@ pub fn select(
     #[allow(clippy::cast_possible_truncation)]
     HeldOut {
         regularisation,
+        strangers: held_strangers
+            .iter()
+            .zip(&strangers)
+            .map(|(&index, &familiarity)| {
+                let (label, confidence) = chosen[index];
+                let given = familiarity >= min_familiarity && confidence >= min_confidence;
+                (index, given.then_some(label))
+            })
+            .collect(),
         familiar: friends.iter().take(tested.len()).map(|&friend| friend >= min_familiarity).collect(),
         tested,
         precision_reached: threshold.is_some(),
@@ -309,20 +332,7 @@ pub(super) fn fit_familiarity(dataset: &Dataset, encoded: &Encoded, chosen: &[us
 fn held_out_familiarity(dataset: &Dataset, encoded: &Encoded, folds: &[usize], count: usize) -> Vec<f64> {
     let templates = dataset.templates.len();
     let all = templates + dataset.outliers.len();
-    let fold_of = |sample: usize| match folds.get(sample) {
-        Some(&fold) if fold != ALWAYS_TRAINED => fold,
-        // With one fold, what an encoder was fine-tuned on stays in training.
-        Some(_) if count == 1 => ALWAYS_TRAINED,
-        None if count == 1 => {
-            if is_held_out_outlier(sample - templates) {
-                0
-            } else {
-                ALWAYS_TRAINED
-            }
-        }
-        // Even a label's only template can be held out here, where any other log line can stand for it.
-        _ => sample % count,
-    };
+    let fold_of = |sample: usize| fold_with_outliers(sample, folds, count);
     let features = encoded.features();
     let mut odds = vec![0.0; all];
     for fold in 0..count {

@@ -27,6 +27,9 @@ pub struct Settings {
     pub final_tolerance: f64,
     /// What the first step of a fit is multiplied by: the gradient of a label shrinks with their number.
     pub first_step: f64,
+    /// Share of the labels that the lexical path gives without the encoder that the full head should agree with. Nothing: no lexical
+    /// path.
+    pub early_agreement: Option<f64>,
 }
 
 impl Default for Settings {
@@ -42,6 +45,7 @@ impl Default for Settings {
             tolerance: 1e-4,
             final_tolerance: 1e-5,
             first_step: 1.0,
+            early_agreement: Some(0.995),
         }
     }
 }
@@ -52,7 +56,8 @@ const MANY_LABELS: usize = 128;
 impl Settings {
     /// The settings for so many labels. With many of them, each fit takes as long as all fits of an ordinary training, and
     /// labels have a few templates each, of which five folds tell no more than two; a fit is followed less far, since
-    /// its first steps, which lead from the mean of all templates to those of the labels, decide.
+    /// its first steps, which lead from the mean of all templates to those of the labels, decide. There is no lexical path, whose
+    /// weights would be many more than those of the head.
     #[must_use]
     pub fn for_labels(self, labels: usize) -> Self {
         if labels <= MANY_LABELS {
@@ -66,6 +71,7 @@ impl Settings {
             tolerance: 1e-2,
             final_tolerance: 1e-2,
             first_step,
+            early_agreement: None,
             ..self
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! logclass verdicts 1\n          what it is, and the version of the format
 //! {"identity":..,"templates":N}\n
-//! N records of 27 bytes          by key, ascending: key, kind, label, nearest training template, confidence
+//! N records of 27 bytes          by key, ascending: key, kind, label, nearest training template or words, confidence
 //! SHA-256                        of all that stands before
 //! ```
 //!
@@ -33,6 +33,8 @@ const RECORD: usize = 16 + 1 + 2 + 4 + 4;
 const NEAREST: u8 = 0;
 const UNSURE: u8 = 1;
 const UNFAMILIAR: u8 = 2;
+const TRAINED: u8 = 3;
+const LEXICAL: u8 = 4;
 /// Added to the kind of a verdict whose reason was looked for.
 const EXPLAINED: u8 = 0x80;
 
@@ -127,6 +129,8 @@ fn record(key: Key, learned: &Learned) -> Option<[u8; RECORD]> {
     let Verdict { label, confidence, reason, .. } = learned.verdict;
     let (kind, label, nearest) = match reason {
         Reason::Nearest(nearest) => (NEAREST, label, nearest),
+        Reason::Trained => (TRAINED, label, 0),
+        Reason::Lexical([first, second]) => (LEXICAL, label, u32::from(first) << 16 | u32::from(second)),
         Reason::Unsure(label) => (UNSURE, label, 0),
         Reason::Unfamiliar(label) => (UNFAMILIAR, label, 0),
         _ => return None,
@@ -154,6 +158,12 @@ fn verdict(record: &[u8; RECORD], labels: usize) -> Option<(Key, Learned)> {
     }
     let (label, stage, reason) = match kind & !EXPLAINED {
         NEAREST => (label, Stage::Model, Reason::Nearest(u32::from_le_bytes(*nearest))),
+        TRAINED => (label, Stage::Model, Reason::Trained),
+        LEXICAL => {
+            let [second, first] =
+                [[nearest[0], nearest[1]], [nearest[2], nearest[3]]].map(u16::from_le_bytes);
+            (label, Stage::Model, Reason::Lexical([first, second]))
+        }
         UNSURE => (Labels::UNCLASSIFIED, Stage::None, Reason::Unsure(label)),
         UNFAMILIAR => (Labels::UNCLASSIFIED, Stage::None, Reason::Unfamiliar(label)),
         _ => return None,

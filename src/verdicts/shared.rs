@@ -31,6 +31,7 @@ pub struct Verdicts {
     /// Some of them were brought back, or given up.
     changed: Condvar,
     encoded: AtomicU64,
+    early: AtomicU64,
 }
 
 impl Verdicts {
@@ -48,6 +49,7 @@ impl Verdicts {
             under_way: Mutex::default(),
             changed: Condvar::new(),
             encoded: AtomicU64::new(0),
+            early: AtomicU64::new(0),
         }
     }
 
@@ -72,7 +74,9 @@ impl Verdicts {
                 let claim = Claim { verdicts: self, keys: claimed.iter().map(|(key, _)| *key).collect() };
                 let templates: Vec<&Template> = claimed.iter().map(|(_, template)| *template).collect();
                 let verdicts = encode(&templates)?;
-                self.encoded.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
+                let early = verdicts.iter().filter(|verdict| verdict.reason.is_early()).count() as u64;
+                self.early.fetch_add(early, Ordering::Relaxed);
+                self.encoded.fetch_add(verdicts.len() as u64 - early, Ordering::Relaxed);
                 let fresh = claim.keys.iter().copied().zip(verdicts);
                 found.extend(fresh.clone());
                 let learned = fresh.map(|(key, verdict)| (key, Learned { verdict, explained: explain }));
@@ -124,6 +128,11 @@ impl Verdicts {
     /// Templates that had to be encoded.
     pub fn encoded(&self) -> u64 {
         self.encoded.load(Ordering::Relaxed)
+    }
+
+    /// Templates that the lexical path settled.
+    pub fn early(&self) -> u64 {
+        self.early.load(Ordering::Relaxed)
     }
 
     /// Templates that were forgotten because there were too many.
@@ -183,7 +192,7 @@ mod tests {
                 scope.spawn(move || {
                     start.wait();
                     // Each begins elsewhere, so that each waits for the others.
-                    let mut mine: Vec<_> = templates.iter().map(|one| (key(one), one)).collect();
+                    let mut mine: Vec<_> = templates.iter().map(|one| (key(one, false), one)).collect();
                     mine.rotate_left(thread * 25);
                     for part in mine.chunks(37) {
                         let encode = |asked: &[&Template]| {
@@ -207,7 +216,7 @@ mod tests {
         let begun = Barrier::new(2);
         std::thread::scope(|scope| {
             let failing = scope.spawn(|| {
-                verdicts.settle([(key(&one), &one)], false, |_| {
+                verdicts.settle([(key(&one, false), &one)], false, |_| {
                     begun.wait();
                     std::thread::sleep(Duration::from_millis(20));
                     anyhow::bail!("no memory")
@@ -215,8 +224,8 @@ mod tests {
             });
             begun.wait();
             let encode = |asked: &[&Template]| Ok(asked.iter().map(|one| verdict(one)).collect());
-            let found = verdicts.settle([(key(&one), &one)], false, encode).unwrap();
-            assert_eq!(found[&key(&one)], verdict(&one));
+            let found = verdicts.settle([(key(&one, false), &one)], false, encode).unwrap();
+            assert_eq!(found[&key(&one, false)], verdict(&one));
             assert!(failing.join().unwrap().is_err());
         });
     }
@@ -226,10 +235,10 @@ mod tests {
         let verdicts = Verdicts::new(1);
         let templates: Vec<Template> = (0..9).map(template).collect();
         let encode = |asked: &[&Template]| Ok(asked.iter().map(|one| verdict(one)).collect());
-        let all = || templates.iter().chain(&templates).map(|one| (key(one), one));
+        let all = || templates.iter().chain(&templates).map(|one| (key(one, false), one));
         assert_eq!(verdicts.settle(all(), false, encode).unwrap().len(), 9);
         assert_eq!(verdicts.forgotten(), 7);
-        let last = || std::iter::once((key(&templates[8]), &templates[8]));
+        let last = || std::iter::once((key(&templates[8], false), &templates[8]));
         for (explain, encoded) in [(false, 9), (true, 10), (true, 10), (false, 10)] {
             verdicts.settle(last(), explain, encode).unwrap();
             assert_eq!(verdicts.encoded(), encoded);

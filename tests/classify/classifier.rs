@@ -16,11 +16,15 @@ use std::sync::atomic::AtomicBool;
 use crate::harness::{Folder, RULES, rows};
 
 fn session(threads: usize, table_size: usize) -> Session {
+    session_of(threads, table_size, false)
+}
+
+fn session_of(threads: usize, table_size: usize, thorough: bool) -> Session {
     let config = Config::parse(RULES).unwrap();
     let encoder = LazyEncoder::new(parse_source(None).unwrap(), Backend::Auto);
     let cascade =
         Cascade::new(&config, config.rules.clone(), Head::bundled().unwrap(), encoder, None, false).unwrap();
-    Session::new(cascade, None, Resources { threads, table_size })
+    Session::new(cascade.thorough(thorough), None, Resources { threads, table_size })
 }
 
 fn messages() -> Vec<String> {
@@ -81,11 +85,11 @@ fn rows_in_memory_get_the_labels_and_reasons_of_the_command_line() {
 fn a_template_is_encoded_once_however_many_threads_and_calls_meet_it() {
     let messages = messages();
     let rows = rows_of(&messages);
-    let alone = Classifier::new(&session(1, 10_000), false);
+    let alone = Classifier::new(&session_of(1, 10_000, true), false);
     let expected = alone.classify(&rows).unwrap();
     let templates = alone.verdicts().encoded();
     assert!(templates > 10);
-    let session = session(2, 10_000);
+    let session = session_of(2, 10_000, true);
     let shared = Classifier::new(&session, false);
     let start = Barrier::new(6);
     std::thread::scope(|scope| {

@@ -19,6 +19,7 @@ mod harness;
 mod history;
 mod history_file;
 mod kinds;
+mod lexical;
 mod outputs;
 #[cfg(feature = "columnar")]
 mod parquet;

@@ -16,6 +16,17 @@ fn a_file_comes_back_as_from_the_command_line() {
 }
 
 #[test]
+fn a_request_can_have_the_encoder_asked_about_every_template() {
+    let server = Server::start(&[]);
+    let thorough = server.post_csv("/classify?explain=true&thorough=true", &sample()).body;
+    assert_eq!(thorough, by_command_line(&sample(), &["--explain", "--thorough"]));
+    // What one request has learned is no answer to another kind.
+    let early = server.post_csv("/classify?explain=true", &sample()).body;
+    assert_eq!(early, by_command_line(&sample(), &["--explain"]));
+    assert_ne!(early, thorough);
+}
+
+#[test]
 fn a_large_file_streams_through() {
     let server = Server::start(&["--max-concurrent", "1"]);
     let file = rows(300_000);
