@@ -81,8 +81,8 @@ pub struct Serve {
     /// Confidence from 0 to 1 below which the model abstains [default: the model's own]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Stages")]
     pub min_confidence: Option<f32>,
-    /// Verdict file made by `logclass learn` with the same model, rules and configuration: templates in it need
-    /// not be encoded again
+    /// Verdict file made by `logclass learn` with the same model, rules and configuration: templates in it
+    /// need not be encoded again
     #[arg(long, value_name = "FILE", help_heading = "Stages")]
     pub verdicts: Option<PathBuf>,
     /// The LLM.
