@@ -14,13 +14,18 @@ use crate::llm::LlmConfig;
 pub use crate::position::line_and_column;
 use crate::rules::{self, Rule, Scope};
 
+#[cfg(test)]
+mod schema;
+
 /// A configuration file's content, checked.
 #[derive(Debug, Clone, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Names of the columns and how fields are separated.
     pub columns: Columns,
     /// Confidence below which the model abstains; the model file's own when absent.
+    #[cfg_attr(test, schemars(range(min = 0.0, max = 1.0)))]
     pub min_confidence: Option<f32>,
     /// Ask the encoder about every template, also where the model's lexical path is sure.
     pub thorough: bool,
@@ -33,7 +38,9 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The LLM endpoint; absent means none but what `GROQ_API_KEY` gives.
     pub llm: Option<LlmConfig>,
+    /// Rules of one's own: tried in this order, before all packs.
     #[serde(rename = "rule")]
+    #[cfg_attr(test, schemars(with = "Vec<RawRule>"))]
     raw_rules: Vec<toml::Spanned<RawRule>>,
     /// The rules, in file order.
     #[serde(skip)]
@@ -42,6 +49,7 @@ pub struct Config {
 
 /// `[columns]`.
 #[derive(Debug, Clone, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Columns {
     /// Column of the source; `source` when absent.
@@ -54,6 +62,7 @@ pub struct Columns {
 
 /// One entry of `[labels]`: a description, alone or with examples.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum LabelConfig {
     /// `"HTTP Status" = "a request served"`
@@ -64,6 +73,7 @@ pub enum LabelConfig {
 
 /// `[labels."NAME"]`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabelTable {
     /// What the label means.
@@ -94,6 +104,7 @@ impl LabelConfig {
 
 /// `[[route]]`: records of `source` go through `stages`, in that order.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The source it is for.
@@ -104,6 +115,7 @@ pub struct Route {
 
 /// A stage a route can name.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RouteStage {
     /// The regex rules.
@@ -114,13 +126,19 @@ pub enum RouteStage {
     Llm,
 }
 
+/// `[[rule]]`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawRule {
+    /// The label it gives.
     label: String,
+    /// A regular expression, searched for anywhere in the message as it came.
     pattern: String,
+    /// What `rules test` and `label_reason` call it.
     #[serde(default)]
     name: Option<String>,
+    /// The only source whose records it is tried on; all when absent.
     #[serde(default)]
     source: Option<String>,
 }

@@ -96,8 +96,8 @@ pub struct Classify {
     /// labels in a thousand may differ
     #[arg(long, help_heading = "Stages")]
     pub thorough: bool,
-    /// Verdict file made by `logclass learn` with the same model, rules and configuration: templates in it need
-    /// not be encoded again
+    /// Verdict file made by `logclass learn` with the same model, rules and configuration: templates in it
+    /// need not be encoded again
     #[arg(long, value_name = "FILE", help_heading = "Stages")]
     pub verdicts: Option<PathBuf>,
     /// The LLM.

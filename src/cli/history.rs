@@ -13,8 +13,8 @@ use crate::session::Format;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "History and alerts")]
 pub struct Watch {
-    /// File that counts the templates of every run, per source, label and time; the first run makes it, and only
-    /// runs that succeed change it
+    /// File that counts the templates of every run, per source, label and time; the first run makes it, and
+    /// only runs that succeed change it
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// Maximum number of templates in the history; the oldest and rarest go first

@@ -89,7 +89,8 @@ Examples:
   logclass eval labelled.csv --model mine.safetensors --plot quality.svg
   logclass eval labelled.csv --cv 5 --group-column source")]
 pub struct Eval {
-    /// CSV or NDJSON with message and label columns, and a source column if rules need it; - is standard input
+    /// CSV or NDJSON with message and label columns, and a source column if rules need it; - is standard
+    /// input
     #[arg(value_name = "LABELLED")]
     pub input: PathBuf,
     /// Format of the input [default: by its file name, else csv]

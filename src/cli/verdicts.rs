@@ -45,7 +45,8 @@ pub struct Learn {
     /// How the inputs are read.
     #[command(flatten)]
     pub reading: Reading,
-    /// Maximum number of templates in the file, 27 bytes each; beyond it, those of earlier runs are left out first
+    /// Maximum number of templates in the file, 27 bytes each; beyond it, those of earlier runs are left out
+    /// first
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = templates, help_heading = "Limits")]
     pub max_templates: usize,
     /// How it runs.

@@ -7,8 +7,12 @@ use std::path::PathBuf;
 use crate::environment;
 use crate::error::usage;
 
+#[cfg(test)]
+mod tests;
+
 /// An endpoint that logclass knows by name.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Provider {
     /// <https://console.groq.com>
     #[serde(rename = "groq")]
@@ -47,6 +51,7 @@ impl Provider {
 
 /// What leaves the machine.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Send {
     /// The template, with secrets redacted: numbers, addresses and identifiers are masked.
@@ -57,6 +62,7 @@ pub enum Send {
 
 /// What becomes of the run when the LLM does not answer.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// The run ends without an output, exit status 1
@@ -152,33 +158,64 @@ pub struct LlmConfig {
 
 /// `[llm]` as it is written.
 #[derive(Debug, Clone, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct RawLlm {
+    /// A known endpoint; `groq` when absent.
     provider: Option<Provider>,
+    /// URL that `/chat/completions` is appended to; the provider's when absent. With one of your own, name
+    /// `api_key_env` as well.
     base_url: Option<String>,
+    /// The model's name at the endpoint.
     model: Option<String>,
+    /// Environment variable that holds the key; `""` for an endpoint that takes none.
     api_key_env: Option<String>,
+    /// Whether a plain `http://` URL may lead to another machine.
     allow_http: bool,
+    /// Requests under way at once (4).
     concurrency: Option<usize>,
+    /// Longest a request may take (30).
     timeout_seconds: Option<u64>,
+    /// Longest a connection may take to come about (5).
     connect_timeout_seconds: Option<u64>,
+    /// Times that a failed request is repeated (4).
     retries: Option<u32>,
+    /// The longest wait that the endpoint may ask for (60).
     max_wait_seconds: Option<u64>,
+    /// Failures in a row after which the stage is off (5).
     breaker_failures: Option<u32>,
+    /// In `serve`, how long the stage stays off after failures (60); in a run it stays off.
     pause_seconds: Option<u64>,
+    /// What leaves the machine (`template`).
     send: Option<Send>,
+    /// Longest message that is sent, in characters (2000).
     max_message_chars: Option<usize>,
+    /// Examples of each label in the prompt (3).
     examples_per_label: Option<usize>,
+    /// Most tokens of an answer, reasoning included (512).
     max_answer_tokens: Option<u64>,
+    /// How hard a reasoning model thinks (`low`); `""` leaves it to the endpoint.
     reasoning_effort: Option<String>,
+    /// Requests that a run may make; no limit when absent.
     max_requests: Option<u64>,
+    /// Tokens that a run may take, prompts and answers together; no limit when absent.
     max_tokens: Option<u64>,
+    /// Money that a run may cost, in the currency of the prices; no limit when absent.
+    #[cfg_attr(test, schemars(range(min = 0.0)))]
     max_cost: Option<f64>,
+    /// Price of a million tokens in the prompt.
+    #[cfg_attr(test, schemars(range(min = 0.0)))]
     price_in: Option<f64>,
+    /// Price of a million tokens in the answer.
+    #[cfg_attr(test, schemars(range(min = 0.0)))]
     price_out: Option<f64>,
+    /// Folder of the cached answers, or `off`; the user's cache folder when absent.
     cache: Option<String>,
+    /// Days after which an answer is asked for again (90).
     cache_days: Option<u64>,
+    /// Most megabytes of answers kept (64).
     cache_megabytes: Option<u64>,
+    /// What becomes of the run when the LLM does not answer (`skip`).
     on_error: Option<OnError>,
 }
 
@@ -312,64 +349,4 @@ impl LlmConfig {
 /// Whether a price or a limit is one: `nan` compares with nothing and so would limit nothing.
 fn is_amount(value: f64) -> bool {
     value.is_finite() && value >= 0.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<LlmConfig, String> {
-        toml::from_str::<LlmConfig>(text).map_err(|error| error.message().to_owned())
-    }
-
-    #[test]
-    fn the_default_is_groq_with_its_key() {
-        let config = LlmConfig::default();
-        assert_eq!(config.api_key_env, "GROQ_API_KEY");
-        assert_eq!(config.base_url, "https://api.groq.com/openai/v1");
-        config.check().unwrap();
-    }
-
-    #[test]
-    fn a_url_of_ones_own_never_gets_the_default_providers_key() {
-        assert!(
-            parse("base_url = \"https://llm.example/v1\"\nmodel = \"m\"")
-                .unwrap_err()
-                .contains("api_key_env")
-        );
-        assert_eq!(parse("base_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"").unwrap().api_key_env, "");
-    }
-
-    #[test]
-    fn presets_know_where_local_servers_listen() {
-        for (provider, port) in [("ollama", 11434), ("llama.cpp", 8080), ("vllm", 8000), ("lmstudio", 1234)] {
-            let config = parse(&format!("provider = \"{provider}\"\nmodel = \"m\"")).unwrap();
-            assert_eq!(config.base_url, format!("http://127.0.0.1:{port}/v1"));
-            assert_eq!(config.api_key_env, "");
-        }
-        assert!(parse("provider = \"vllm\"").unwrap_err().contains("model"));
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused() {
-        assert!(parse("modle = \"m\"").unwrap_err().contains("modle"));
-    }
-
-    #[test]
-    fn a_cost_limit_without_prices_is_refused() {
-        assert!(parse("max_cost = 1.0").unwrap().check().is_err());
-    }
-
-    #[test]
-    fn prices_and_limits_that_are_no_amount_are_refused_wherever_they_come_from() {
-        for text in ["nan", "-nan", "inf", "-inf", "-0.01"] {
-            for name in ["max_cost", "price_in", "price_out"] {
-                assert!(parse(&format!("{name} = {text}")).unwrap_err().contains(name), "{name} = {text}");
-            }
-            // As a flag sets it.
-            let mut config = parse("price_in = 1.0\nprice_out = 1.0").unwrap();
-            config.limits.cost = Some(text.parse().unwrap());
-            assert!(config.check().unwrap_err().to_string().contains("max_cost"), "{text}");
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Packs: rules for one program, in a TOML file with examples that they are held to.
 //!
-//! Those in `resources/rules` are part of the program, in the order of [`BUNDLED`]; a file of the same form extends them or stands
-//! for itself.
+//! Those in `resources/rules` are part of the program, in the order of [`BUNDLED`]; a file of the same form
+//! extends them or stands for itself.
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
@@ -81,47 +81,69 @@ pub struct Pack {
     pub rules: Vec<Rule>,
 }
 
+/// A pack as its file has it.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RawFile {
+pub(crate) struct RawFile {
     pack: RawPack,
+    /// The pack's rules: the first that matches wins.
     #[serde(default, rename = "rule")]
+    #[cfg_attr(test, schemars(with = "Vec<RawRule>"))]
     rules: Vec<toml::Spanned<RawRule>>,
 }
 
+/// `[pack]`.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawPack {
+    /// Its name, which no bundled pack has.
     name: String,
+    /// What it is for, in a few words.
     #[serde(default)]
     about: String,
+    /// Programs whose records its rules are tried on; all records when absent.
     #[serde(default)]
     programs: Vec<String>,
+    /// Bundled packs that follow this one.
     #[serde(default)]
     extends: Vec<String>,
 }
 
+/// `[[rule]]` of a pack.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawRule {
+    /// What `rules test` and `label_reason` call it, after the pack's name.
     name: String,
+    /// The label it gives, also one that the model does not have.
     label: String,
+    /// A regular expression, found anywhere in the text unless anchored with `^` and `$`.
     pattern: String,
+    /// Tried on all records, not only on those of the pack's programs.
     #[serde(default)]
     anywhere: bool,
+    /// What the pattern is searched for in.
     #[serde(default)]
     on: RawSubject,
+    /// Messages that it must match.
     #[serde(default)]
     examples: Vec<String>,
+    /// Messages that it must not match.
     #[serde(default)]
     counter_examples: Vec<String>,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 enum RawSubject {
+    /// The message without its envelope.
     #[default]
     Body,
+    /// The message as it came.
     Message,
 }
 
@@ -212,8 +234,8 @@ pub fn all_with_examples() -> Result<Vec<Rule>> {
     Ok(packs.into_iter().flat_map(|pack| pack.rules).collect())
 }
 
-/// The rules of the packs that `names` pick, in order: names of bundled packs and files, each with the packs that it extends behind
-/// it.
+/// The rules of the packs that `names` pick, in order: names of bundled packs and files, each with the packs
+/// that it extends behind it.
 ///
 /// # Errors
 /// When a name is neither, or a file cannot be read or is no pack.

@@ -1,4 +1,5 @@
-//! Rows in memory in, verdicts out: for callers that have no file, such as the engines that the Python package runs in.
+//! Rows in memory in, verdicts out: for callers that have no file, such as the engines that the Python
+//! package runs in.
 
 use anyhow::{Result, bail};
 use rayon::ThreadPool;
@@ -14,8 +15,9 @@ use crate::template::Template;
 use crate::verdict::Verdict;
 use crate::verdicts::Verdicts;
 
-/// Classifies rows. What it learns of a template it knows in every later call; threads share it, and a template that several
-/// of them meet at once is encoded once. A row gets the label that it would get in a file.
+/// Classifies rows. What it learns of a template it knows in every later call; threads share it, and a
+/// template that several of them meet at once is encoded once. A row gets the label that it would get in a
+/// file.
 ///
 /// ```
 /// # #[cfg(feature = "bundled")] {
@@ -50,8 +52,8 @@ impl Classifier {
     /// The verdict on each of `rows`, in their order.
     ///
     /// # Errors
-    /// When a row is longer than a gigabyte, the encoder cannot be loaded or fails, threads cannot be started, or an LLM
-    /// does not answer whose answers are required.
+    /// When a row is longer than a gigabyte, the encoder cannot be loaded or fails, threads cannot be
+    /// started, or an LLM does not answer whose answers are required.
     pub fn classify(&self, rows: &[Row<'_>]) -> Result<Vec<Verdict>> {
         self.classify_unless(rows, &AtomicBool::new(false))
     }
@@ -64,8 +66,9 @@ impl Classifier {
         if rayon::current_thread_index().is_none() {
             return self.work(rows, stop);
         }
-        // While it waits for our threads, a thread of the caller's pool takes up another of its tasks. That may be one that waits
-        // for a template which this one is encoding, so nothing of this must happen on such a thread.
+        // While it waits for our threads, a thread of the caller's pool takes up another of its tasks. That
+        // may be one that waits for a template which this one is encoding, so nothing of this must happen on
+        // such a thread.
         let done = std::thread::scope(|scope| scope.spawn(|| self.work(rows, stop)).join());
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -104,8 +107,8 @@ impl Classifier {
         self.session.verdicts()
     }
 
-    /// The sentence vector of each template that `messages` have, row after row, as `logclass embed` writes them; and how long
-    /// a vector is.
+    /// The sentence vector of each template that `messages` have, row after row, as `logclass embed` writes
+    /// them; and how long a vector is.
     ///
     /// # Errors
     /// When the encoder cannot be loaded or fails, threads cannot be started, or `stop` was set.

@@ -14,8 +14,9 @@ pub struct OpenedColumns {
 }
 
 impl Session {
-    /// Reads the beginning of a columnar input and finds its columns; what `options` say of lines and headers does not
-    /// concern it. `end_of_stream` says whether an Arrow stream that is written ends with the mark that says so.
+    /// Reads the beginning of a columnar input and finds its columns; what `options` say of lines and headers
+    /// does not concern it. `end_of_stream` says whether an Arrow stream that is written ends with the mark
+    /// that says so.
     ///
     /// # Errors
     /// When it cannot be read, is damaged, or lacks a column.

@@ -26,7 +26,8 @@ impl Format {
     }
 }
 
-/// Whether a name is that of a log, also of one that was rotated: `app.log`, `app.log.1`, `app.log-20260131.gz`.
+/// Whether a name is that of a log, also of one that was rotated: `app.log`, `app.log.1`,
+/// `app.log-20260131.gz`.
 fn is_log_named(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(compression_named(path).unwrap_or_default()).unwrap_or(&name);

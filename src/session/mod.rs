@@ -8,8 +8,8 @@
 //! The command line makes the options from its flags and the server from a request's query. What they have in
 //! common, from the first byte to the last row, is here, once.
 //!
-//! Who holds rows in memory instead of an input has a [`Classifier`] over the same session. What is learned of a template by any
-//! of these is known to all of them.
+//! Who holds rows in memory instead of an input has a [`Classifier`] over the same session. What is learned
+//! of a template by any of these is known to all of them.
 
 mod body;
 mod classifier;
@@ -148,8 +148,8 @@ impl Records {
         self.body.reader.next_chunk()
     }
 
-    /// Whether its rows have labels already, as far as its header or its first record tells, if it was opened with
-    /// `overwrite`.
+    /// Whether its rows have labels already, as far as its header or its first record tells, if it was opened
+    /// with `overwrite`.
     ///
     /// # Errors
     /// When it cannot be read.

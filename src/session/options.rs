@@ -37,7 +37,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The columns as they are read: one of the label is no obstacle where the records' own columns are not written.
+    /// The columns as they are read: one of the label is no obstacle where the records' own columns are not
+    /// written.
     pub(super) fn columns_read(&self) -> ColumnNames {
         let columns = self.columns.clone();
         ColumnNames { overwrite: columns.overwrite || self.only_label, ..columns }

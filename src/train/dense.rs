@@ -6,20 +6,16 @@
 //! compilers turn into vector instructions. None of this changes the order of a sum: it is that of the rows
 //! for a logit, and that of the samples for a slope.
 
-/// Floats that [`add_padded`] takes at a time; rows of sparse features are padded to whole steps.
-pub const LANES: usize = 4;
-
 /// Some samples, their logits and afterwards their residuals.
 pub struct Batch {
     /// `SAMPLES` x `width`.
     rows: Vec<f32>,
     /// The same, transposed: `width` x `across`.
     columns: Vec<f32>,
-    /// `SAMPLES` x `stride`.
+    /// `SAMPLES` x `labels`.
     logits: Vec<f32>,
     width: usize,
     labels: usize,
-    stride: usize,
     /// Samples in a row of `columns`.
     across: usize,
 }
@@ -55,14 +51,12 @@ impl Batch {
 
     /// Room for samples of `width` floats and `labels` logits.
     pub fn new(width: usize, labels: usize) -> Self {
-        let stride = labels.next_multiple_of(LANES);
         Self {
             rows: vec![0.0; Self::SAMPLES * width],
             columns: vec![0.0; Self::SAMPLES * width],
-            logits: vec![0.0; Self::SAMPLES * stride],
+            logits: vec![0.0; Self::SAMPLES * labels],
             width,
             labels,
-            stride,
             across: 0,
         }
     }
@@ -83,14 +77,14 @@ impl Batch {
         }
     }
 
-    /// The logits (or residuals) of a sample, padded to whole steps of [`LANES`].
+    /// The logits (or residuals) of a sample.
     pub fn logits_mut(&mut self, index: usize) -> &mut [f32] {
-        &mut self.logits[index * self.stride..(index + 1) * self.stride]
+        &mut self.logits[index * self.labels..(index + 1) * self.labels]
     }
 
     /// Logits from `weights`, `labels` x `width`.
     pub fn multiply(&mut self, weights: &[f32]) {
-        let Self { ref columns, ref mut logits, width, labels, stride, across, .. } = *self;
+        let Self { ref columns, ref mut logits, width, labels, across, .. } = *self;
         let mut sums = [0.0_f32; Self::SAMPLES];
         for label in 0..labels {
             let weights = &weights[label * width..][..width];
@@ -107,12 +101,10 @@ impl Batch {
                     add_scaled(&mut sums[..across], values, *weight);
                 }
             }
-            for (logits, sum) in logits.chunks_exact_mut(stride).zip(&sums[..across]) {
+            for (logits, sum) in logits.chunks_exact_mut(labels).zip(&sums[..across]) {
                 logits[label] = *sum;
             }
         }
-        // Nothing is read of these, but they are added to whole steps.
-        logits.chunks_exact_mut(stride).for_each(|logits| logits[labels..].fill(0.0));
     }
 
     /// Adds to `slopes`, `labels` x `width`, the products of the floats with the residuals.
@@ -120,25 +112,17 @@ impl Batch {
         for label in 0..self.labels {
             let slopes = &mut slopes[label * self.width..][..self.width];
             for sample in 0..self.across {
-                let residual = self.logits[sample * self.stride + label];
+                let residual = self.logits[sample * self.labels + label];
                 add_scaled(slopes, &self.rows[sample * self.width..][..self.width], residual);
             }
         }
     }
 }
 
-fn add_scaled(to: &mut [f32], from: &[f32], scale: f32) {
+/// `to += scale * from`
+pub fn add_scaled(to: &mut [f32], from: &[f32], scale: f32) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += scale * from;
-    }
-}
-
-/// `to += scale * from`, for rows of whole steps.
-pub fn add_padded(to: &mut [f32], from: &[f32], scale: f32) {
-    for (to, from) in to.chunks_exact_mut(LANES).zip(from.chunks_exact(LANES)) {
-        for lane in 0..LANES {
-            to[lane] += scale * from[lane];
-        }
     }
 }
 
@@ -151,7 +135,7 @@ mod tests {
     fn products_are_those_of_the_textbook_for_full_and_partial_batches() {
         #[allow(clippy::cast_precision_loss)]
         let value = |seed: usize| ((seed * 37) % 23) as f32 - 11.0; // whole numbers: sums are exact in any order
-        let (width, labels) = (5, 2 * LANES - 1);
+        let (width, labels) = (5, 7);
         let weight = |column: usize, label: usize| value(column * labels + label);
         let weights: Vec<f64> = (0..width * labels).map(|index| f64::from(value(index))).collect();
         let mut transposed = vec![0.0; width * labels];

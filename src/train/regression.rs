@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::dense::{Batch, LANES, add_padded, add_transposed, narrow, transpose};
+use super::dense::{Batch, add_scaled, add_transposed, narrow, transpose};
 use super::lbfgs::{self, Stop};
 use crate::head::ngrams::SparseVector;
 
@@ -50,11 +50,11 @@ impl Features<'_> {
         let labels = logits.len();
         logits.copy_from_slice(&weights[(self.rows() - 1) * labels..]);
         for (row, &value) in weights.chunks_exact(labels).zip(self.vector(sample)) {
-            add_scaled(logits, row, f64::from(value));
+            add_exactly(logits, row, f64::from(value));
         }
         for &(bucket, value) in self.sparse[sample].iter().filter(|(bucket, _)| *bucket < hidden) {
             let start = (self.width + bucket as usize) * labels;
-            add_scaled(logits, &weights[start..start + labels], f64::from(value));
+            add_exactly(logits, &weights[start..start + labels], f64::from(value));
         }
     }
 
@@ -122,14 +122,14 @@ pub fn fit(
     // Products are done in f32, at several times the pace of f64; the rounding lies far below the tolerance.
     // The solver and every sum over parts stay in f64. Weights of the floats are transposed for that, those
     // of the sparse features are not.
-    let (dense, stride) = (features.width * labels, labels.next_multiple_of(LANES));
-    let sparse = (features.rows() - features.width) * stride;
-    let (mut transposed, mut padded) = (vec![0.0_f32; dense], vec![0.0_f32; sparse]);
+    let dense = features.width * labels;
+    let sparse = (features.rows() - features.width) * labels;
+    let (mut transposed, mut narrowed) = (vec![0.0_f32; dense], vec![0.0_f32; sparse]);
     let mut parts = vec![Part::new(dense, sparse); chosen.len().div_ceil(piece)];
     lbfgs::minimise(&mut weights, stop, |weights, gradient| {
         let (of_floats, of_sparse) = weights.split_at(dense);
         transpose(of_floats, labels, &mut transposed);
-        for (to, from) in padded.chunks_exact_mut(stride).zip(of_sparse.chunks_exact(labels)) {
+        for (to, from) in narrowed.chunks_exact_mut(labels).zip(of_sparse.chunks_exact(labels)) {
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = narrow(from));
         }
         chosen.par_chunks(piece).zip(&mut parts).for_each(|(samples, part)| {
@@ -142,7 +142,7 @@ pub fn fit(
                 for (index, &sample) in samples.iter().enumerate() {
                     let logits = batch.logits_mut(index);
                     features.each_sparse_row(sample, |row, value| {
-                        add_padded(logits, &padded[row * stride..(row + 1) * stride], value);
+                        add_scaled(logits, &narrowed[row * labels..(row + 1) * labels], value);
                     });
                     residuals.iter_mut().zip(&*logits).for_each(|(to, &from)| *to = f64::from(from));
                     let answer = usize::from(truth[sample]);
@@ -154,7 +154,7 @@ pub fn fit(
                     }
                     logits[answer] -= narrow(weight);
                     features.each_sparse_row(sample, |row, value| {
-                        add_padded(&mut part.of_sparse[row * stride..(row + 1) * stride], logits, value);
+                        add_scaled(&mut part.of_sparse[row * labels..(row + 1) * labels], logits, value);
                     });
                 }
                 batch.add_products(&mut part.of_floats);
@@ -166,7 +166,7 @@ pub fn fit(
         for part in &parts {
             loss += part.loss;
             add_transposed(&part.of_floats, labels, of_floats);
-            let rows = of_sparse.chunks_exact_mut(labels).zip(part.of_sparse.chunks_exact(stride));
+            let rows = of_sparse.chunks_exact_mut(labels).zip(part.of_sparse.chunks_exact(labels));
             for (to, from) in rows {
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to += f64::from(from));
             }
@@ -189,7 +189,7 @@ struct Part {
     loss: f64,
     /// `labels` x `width`.
     of_floats: Vec<f32>,
-    /// A padded row for each sparse feature, and the biases.
+    /// A row for each sparse feature, and the biases.
     of_sparse: Vec<f32>,
 }
 
@@ -209,7 +209,7 @@ impl Part {
 fn move_bias(weights: &mut [f64], labels: usize, mean: &[f32], sign: f64) {
     let (rows, biases) = weights.split_at_mut(weights.len() - labels);
     for (row, &value) in rows.chunks_exact(labels).zip(mean) {
-        add_scaled(biases, row, sign * f64::from(value));
+        add_exactly(biases, row, sign * f64::from(value));
     }
 }
 
@@ -241,7 +241,7 @@ pub fn log_sum_exp(logits: &[f64]) -> f64 {
     largest + logits.iter().map(|logit| (logit - largest).exp()).sum::<f64>().ln()
 }
 
-fn add_scaled(to: &mut [f64], from: &[f64], scale: f64) {
+fn add_exactly(to: &mut [f64], from: &[f64], scale: f64) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += scale * from;
     }

@@ -75,8 +75,8 @@ impl Blocks {
         counts
     }
 
-    /// Pearson's statistic of a template's counts in the blocks against an even distribution over the rows, and its
-    /// degrees of freedom.
+    /// Pearson's statistic of a template's counts in the blocks against an even distribution over the rows,
+    /// and its degrees of freedom.
     #[allow(clippy::cast_precision_loss)] // statistics
     pub fn pearson<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> (f64, f64) {
         let counts = self.counts(entries);

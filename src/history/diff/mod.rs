@@ -1,21 +1,22 @@
 //! What differs between two collections beyond chance: templates that are new, gone, more or less frequent.
 //!
-//! A template has a count on each side. How many rows the sides have in common measure is told by the median ratio of
-//! the counts (S. Anders and W. Huber, *Differential expression analysis for sequence count data*, Genome Biology 11
-//! (2010), R106), so that a flood of one template does not make all others look rarer. Each template's counts are
-//! held against that by a G-test ([`statistics::g`]).
+//! A template has a count on each side. How many rows the sides have in common measure is told by the median
+//! ratio of the counts (S. Anders and W. Huber, *Differential expression analysis for sequence count data*,
+//! Genome Biology 11 (2010), R106), so that a flood of one template does not make all others look rarer. Each
+//! template's counts are held against that by a G-test ([`statistics::g`]).
 //!
-//! Log lines come in bursts, so a Poisson model takes every burst for a change. Each side is therefore cut into blocks,
-//! and how unevenly a template comes over the blocks (Pearson's statistic over its degrees of freedom) is the dispersion
-//! that G is divided by; the quotient follows an F distribution (quasi-likelihood: P. `McCullagh` and J. A. Nelder,
-//! *Generalized Linear Models*, 1989, ch. 9; for counts S. Lund et al., *Detecting differential expression in RNA-sequence
-//! data using quasi-likelihood with shrunken dispersion estimates*, Stat. Appl. Genet. Mol. Biol. 11 (2012)). Where nothing
-//! tells how counts vary, they are assumed to vary by 30 % beyond Poisson. The false discovery rate is held at 5 % among the templates with enough
-//! rows on both sides together to show anything (R. Bourgon, R. Gentleman and W. Huber, *Independent filtering increases
-//! detection power for high-throughput experiments*, PNAS 107 (2010), 9546-9551).
+//! Log lines come in bursts, so a Poisson model takes every burst for a change. Each side is therefore cut
+//! into blocks, and how unevenly a template comes over the blocks (Pearson's statistic over its degrees of
+//! freedom) is the dispersion that G is divided by; the quotient follows an F distribution (quasi-likelihood:
+//! P. `McCullagh` and J. A. Nelder, *Generalized Linear Models*, 1989, ch. 9; for counts S. Lund et al.,
+//! *Detecting differential expression in RNA-sequence data using quasi-likelihood with shrunken dispersion
+//! estimates*, Stat. Appl. Genet. Mol. Biol. 11 (2012)). Where nothing tells how counts vary, they are
+//! assumed to vary by 30 % beyond Poisson. The false discovery rate is held at 5 % among the templates with
+//! enough rows on both sides together to show anything (R. Bourgon, R. Gentleman and W. Huber, *Independent
+//! filtering increases detection power for high-throughput experiments*, PNAS 107 (2010), 9546-9551).
 //!
-//! A log with a long tail of rare templates always shows some that it did not show before, and what happens for the
-//! first time prints several at once: `rare` decides which of them are more than that.
+//! A log with a long tail of rare templates always shows some that it did not show before, and what happens
+//! for the first time prints several at once: `rare` decides which of them are more than that.
 
 mod blocks;
 mod rare;
@@ -96,8 +97,8 @@ impl Change {
 /// Two sides, compared.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// What differs, most telling first: by label and severity, then by how sure it is. Changes of one incident
-    /// follow each other.
+    /// What differs, most telling first: by label and severity, then by how sure it is. Changes of one
+    /// incident follow each other.
     pub changes: Vec<Change>,
     /// Rows and templates of the old side and of the new one.
     pub sides: [(u64, u64); 2],
@@ -178,8 +179,8 @@ pub fn compare(old: &Collection, new: &Collection, by_source: bool) -> Compariso
             let all = (a + b) as f64;
             let expected = [all / (1.0 + scale), all * scale / (1.0 + scale)];
             let g = statistics::g([a as f64, b as f64], expected);
-            // What counts as a change is told by the old side, as far as that has seen enough of the template: a flood
-            // must not excuse itself by being one.
+            // What counts as a change is told by the old side, as far as that has seen enough of the
+            // template: a flood must not excuse itself by being one.
             let telling = usize::from(a < TELLING || blocks[0].is_none());
             let (mut pearson, mut freedom) = (0.0, 0.0);
             for side in 0..=telling {
@@ -233,8 +234,8 @@ pub fn compare(old: &Collection, new: &Collection, by_source: bool) -> Compariso
     Comparison { changes, sides: [(old.rows(), templates(0)), (new.rows(), templates(1))] }
 }
 
-/// The false discovery rates of the templates that are frequent enough to tell anything; the others would make these less sure for
-/// nothing, and are left to [`rare`].
+/// The false discovery rates of the templates that are frequent enough to tell anything; the others would
+/// make these less sure for nothing, and are left to [`rare`].
 fn rates_of_frequent(p: &[f64], counts: &[[u64; 2]]) -> Vec<f64> {
     let frequent: Vec<usize> =
         (0..p.len()).filter(|&one| counts[one][0] + counts[one][1] >= TELLING).collect();
@@ -246,7 +247,8 @@ fn rates_of_frequent(p: &[f64], counts: &[[u64; 2]]) -> Vec<f64> {
     rates
 }
 
-/// The templates of a side. Those that are only there count as alone, unless they are `certain` changes already.
+/// The templates of a side. Those that are only there count as alone, unless they are `certain` changes
+/// already.
 fn seen_on<'a>(
     side: usize,
     pairs: &'a [((super::Id, &str), Pair<'_>)],

@@ -1,17 +1,18 @@
 //! Templates that only one side has, and whether a long tail of rare templates explains them.
 //!
-//! One cause prints many templates: a reboot in a log of 2,000 lines brought 87 that were in no other place. So what is
-//! counted is places, not templates: those that are first seen within a few lines of one another are one incident
-//! (declustering by runs, as for extremes: R. L. Smith and I. Weissman, *Estimating the Extremal Index*, J. R. Stat. Soc.
-//! B 56 (1994), 515-528).
+//! One cause prints many templates: a reboot in a log of 2,000 lines brought 87 that were in no other place.
+//! So what is counted is places, not templates: those that are first seen within a few lines of one another
+//! are one incident (declustering by runs, as for extremes: R. L. Smith and I. Weissman, *Estimating the
+//! Extremal Index*, J. R. Stat. Soc. B 56 (1994), 515-528).
 //!
-//! How many incidents a log brings that it did not bring before is told by I. J. Good's estimate (*The Population
-//! Frequencies of Species and the Estimation of Population Parameters*, Biometrika 40 (1953), 237-264): as many as there
-//! were whose templates are in one place alone, in proportion to the rows. A label has more than that if a Poisson
-//! variable would hardly be as large; and a single incident is more than that if one with as many templates is hardly
-//! to be expected. The sizes are taken to be geometric; as their mean is known from a few incidents alone, a new one has as many
-//! templates with the probability of the beta-geometric (Waring) distribution (N. L. Johnson, A. W. Kemp and S. Kotz,
-//! *Univariate Discrete Distributions*, 2005, ch. 6).
+//! How many incidents a log brings that it did not bring before is told by I. J. Good's estimate (*The
+//! Population Frequencies of Species and the Estimation of Population Parameters*, Biometrika 40 (1953),
+//! 237-264): as many as there were whose templates are in one place alone, in proportion to the rows. A label
+//! has more than that if a Poisson variable would hardly be as large; and a single incident is more than that
+//! if one with as many templates is hardly to be expected. The sizes are taken to be geometric; as their mean
+//! is known from a few incidents alone, a new one has as many templates with the probability of the
+//! beta-geometric (Waring) distribution (N. L. Johnson, A. W. Kemp and S. Kotz, *Univariate Discrete
+//! Distributions*, 2005, ch. 6).
 
 use std::collections::BTreeMap;
 
@@ -57,8 +58,8 @@ pub fn incidents<'a, T>(all: impl IntoIterator<Item = (Place<'a>, T)>) -> Vec<Ve
     incidents
 }
 
-/// The templates that `mine` has alone and that `other`, which has `1 / scale` times the rows, did not let expect: their numbers,
-/// and the false discovery rate.
+/// The templates that `mine` has alone and that `other`, which has `1 / scale` times the rows, did not let
+/// expect: their numbers, and the false discovery rate.
 #[allow(clippy::cast_precision_loss)] // statistics
 pub fn unexpected(mine: &[Seen<'_>], other: &[Seen<'_>], scale: f64) -> Vec<(usize, f64)> {
     let chosen = |side: &[Seen<'_>], wanted: &dyn Fn(&Seen<'_>) -> bool| -> Vec<usize> {

@@ -3,8 +3,8 @@
 /// Discoveries that may be false, as a share of all.
 pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 
-/// Coefficients of the Lanczos approximation with g = 7 (C. Lanczos, *A Precision Approximation of the Gamma Function*,
-/// SIAM J. Numer. Anal. B 1 (1964), 86-96; these by P. Godfrey).
+/// Coefficients of the Lanczos approximation with g = 7 (C. Lanczos, *A Precision Approximation of the Gamma
+/// Function*, SIAM J. Numer. Anal. B 1 (1964), 86-96; these by P. Godfrey).
 const LANCZOS: [f64; 8] = [
     676.520_368_121_885_1,
     -1_259.139_216_722_402_8,
@@ -26,8 +26,8 @@ fn ln_gamma(x: f64) -> f64 {
     0.918_938_533_204_672_8 + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
-/// The regularised incomplete beta function `I_x(a`, b), by its continued fraction (NIST DLMF 8.17.22), evaluated with
-/// the method of Lentz.
+/// The regularised incomplete beta function `I_x(a`, b), by its continued fraction (NIST DLMF 8.17.22),
+/// evaluated with the method of Lentz.
 #[allow(clippy::many_single_char_names)] // the names of the formula
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
@@ -61,8 +61,8 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     (front * fraction).clamp(0.0, 1.0)
 }
 
-/// Probability that an F-distributed value with 1 and `freedom` degrees of freedom is `f` or more (DLMF 8.17, with
-/// x = freedom / (freedom + f)).
+/// Probability that an F-distributed value with 1 and `freedom` degrees of freedom is `f` or more (DLMF 8.17,
+/// with x = freedom / (freedom + f)).
 pub fn f_tail(f: f64, freedom: f64) -> f64 {
     if f <= 0.0 { 1.0 } else { incomplete_beta(freedom / (freedom + f), freedom / 2.0, 0.5) }
 }
@@ -89,8 +89,9 @@ pub fn poisson_tail(count: u64, mean: f64) -> f64 {
     (1.0 - below).clamp(0.0, 1.0)
 }
 
-/// Probability that a geometric variable, from 1, is `value` or more, when all that is known of its mean are `known` values that
-/// exceed 1 by `beyond` in all: the beta-geometric (Waring) distribution that follows from a uniform prior.
+/// Probability that a geometric variable, from 1, is `value` or more, when all that is known of its mean are
+/// `known` values that exceed 1 by `beyond` in all: the beta-geometric (Waring) distribution that follows
+/// from a uniform prior.
 #[allow(clippy::cast_precision_loss)] // statistics
 pub fn waring_tail(value: u64, known: f64, beyond: f64) -> f64 {
     let mut tail = 1.0;
@@ -103,8 +104,8 @@ pub fn waring_tail(value: u64, known: f64, beyond: f64) -> f64 {
     tail
 }
 
-/// The q-values of p-values: the share of false discoveries to expect among all that are as small (Y. Benjamini and Y.
-/// Hochberg, *Controlling the False Discovery Rate*, J. R. Stat. Soc. B 57 (1995), 289-300).
+/// The q-values of p-values: the share of false discoveries to expect among all that are as small (Y.
+/// Benjamini and Y. Hochberg, *Controlling the False Discovery Rate*, J. R. Stat. Soc. B 57 (1995), 289-300).
 pub fn false_discovery_rates(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&one, &other| p[other].total_cmp(&p[one]));
@@ -119,9 +120,10 @@ pub fn false_discovery_rates(p: &[f64]) -> Vec<f64> {
     rates
 }
 
-/// G, the likelihood ratio of two counts against what was expected of them: twice the sum of observed times ln
-/// (observed / expected) (R. Sokal and F. J. Rohlf, *Biometry*, 1995; for word frequencies in two corpora T. Dunning,
-/// *Accurate Methods for the Statistics of Surprise and Coincidence*, Comput. Linguist. 19 (1993), 61-74).
+/// G, the likelihood ratio of two counts against what was expected of them: twice the sum of observed times
+/// ln (observed / expected) (R. Sokal and F. J. Rohlf, *Biometry*, 1995; for word frequencies in two corpora
+/// T. Dunning, *Accurate Methods for the Statistics of Surprise and Coincidence*, Comput. Linguist. 19
+/// (1993), 61-74).
 pub fn g(observed: [f64; 2], expected: [f64; 2]) -> f64 {
     let term = |(o, e): (f64, f64)| if o > 0.0 { o * (o / e).ln() } else { 0.0 };
     2.0 * observed.into_iter().zip(expected).map(term).sum::<f64>()
