@@ -4,6 +4,7 @@ use serde::Serialize;
 use std::fmt::Write;
 
 /// A row that reached the model, as both paths see it.
+#[expect(clippy::struct_excessive_bools, reason = "what is known of a row, none of which excludes another")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen {
     /// How certain the lexical path is: what it was trained on comes before all else.

@@ -30,6 +30,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub const TABLE_SIZE: usize = 50_000;
 
 /// What a client may choose; also the query of a request.
+#[expect(clippy::struct_excessive_bools, reason = "a flag of the query is a bool")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryOptions {

@@ -205,6 +205,10 @@ fn shape(templates: usize, columns: usize, settings: &Settings) -> LexicalShape 
 }
 
 /// A held-out sample as both see it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is known of a sample, none of which excludes another"
+)]
 struct Compared {
     confidence: f64,
     agrees: bool,

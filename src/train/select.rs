@@ -97,22 +97,7 @@ pub fn select(
         let held_out =
             cross_fit(dataset, features, targets, folds, penalty, severities, is_warm, &mut starts, &done);
 
-        let strange = held_out.logits[templates * labels..].to_vec();
-        let logits: Vec<f64> = tested
-            .iter()
-            .flat_map(|&sample| &held_out.logits[sample * labels..(sample + 1) * labels])
-            .copied()
-            .collect();
-        let temperature = best_temperature(&logits, &truth, &counts, labels);
-        let losses = losses(&logits, &truth, &counts, labels, temperature);
-        fits.push(Fit {
-            regularisation,
-            temperature,
-            losses,
-            logits,
-            strangers: strange,
-            right_without_severity: held_out.right_without_severity,
-        });
+        fits.push(Fit::of(&held_out, regularisation, templates, &tested, &truth, &counts, labels));
     }
     let Fit { regularisation, temperature, logits, strangers: strange, right_without_severity, .. } =
         choose(fits);
@@ -163,18 +148,15 @@ pub fn select(
     #[allow(clippy::cast_precision_loss)]
     let without = right_without_severity as f64 / rows.len().max(1) as f64;
     figures.accuracy_without_severity = has_severities.then_some(without);
+    let answer = |(&index, &familiarity): (&usize, &f64)| {
+        let (label, confidence) = chosen[index];
+        let given = familiarity >= min_familiarity && confidence >= min_confidence;
+        (index, given.then_some(label))
+    };
     #[allow(clippy::cast_possible_truncation)]
     HeldOut {
         regularisation,
-        strangers: held_strangers
-            .iter()
-            .zip(&strangers)
-            .map(|(&index, &familiarity)| {
-                let (label, confidence) = chosen[index];
-                let given = familiarity >= min_familiarity && confidence >= min_confidence;
-                (index, given.then_some(label))
-            })
-            .collect(),
+        strangers: held_strangers.iter().zip(&strangers).map(answer).collect(),
         familiar: friends.iter().take(tested.len()).map(|&friend| friend >= min_familiarity).collect(),
         tested,
         precision_reached: threshold.is_some(),
@@ -279,6 +261,27 @@ struct Fit {
     strangers: Vec<f64>,
     /// Held-out templates that would be labelled right if their severity were not known.
     right_without_severity: usize,
+}
+
+impl Fit {
+    /// With the temperature that suits the held-out templates, whose truth is `truth` and which count `counts`.
+    fn of(
+        fit: &CrossFit,
+        regularisation: f64,
+        templates: usize,
+        tested: &[usize],
+        truth: &[u16],
+        counts: &[f64],
+        labels: usize,
+    ) -> Self {
+        let strangers = fit.logits[templates * labels..].to_vec();
+        let row = |&sample: &usize| &fit.logits[sample * labels..(sample + 1) * labels];
+        let logits: Vec<f64> = tested.iter().flat_map(row).copied().collect();
+        let temperature = best_temperature(&logits, truth, counts, labels);
+        let losses = losses(&logits, truth, counts, labels, temperature);
+        let right_without_severity = fit.right_without_severity;
+        Self { regularisation, temperature, losses, logits, strangers, right_without_severity }
+    }
 }
 
 /// The weakest regularisation whose mean loss is within one standard error of the least (paired, as all predicted the same
