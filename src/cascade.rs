@@ -65,8 +65,8 @@ impl Cascade {
     /// Joins the stages. `has_llm` says whether an LLM will answer; without one no path leads to it.
     ///
     /// # Errors
-    /// When a pattern is no regular expression, a route's order makes no sense, or the model was made for
-    /// another encoder.
+    /// When a pattern is no regular expression, a route's order makes no sense, the model was made for another
+    /// encoder, or the environment asks for instructions that there are none of.
     pub fn new(
         config: &Config,
         rules: Vec<crate::rules::Rule>,
@@ -76,6 +76,7 @@ impl Cascade {
         has_llm: bool,
     ) -> Result<Self> {
         head.check_encoder(&encoder.identity()?)?;
+        encoder.check()?;
         let rule_labels = rules.iter().map(|rule| &rule.label);
         let distinct: HashSet<&String> =
             head.info.labels.iter().chain(rule_labels).chain(config.labels.keys()).collect();

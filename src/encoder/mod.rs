@@ -288,6 +288,14 @@ impl LazyEncoder {
         Ok(self.loaded.get().expect("set above"))
     }
 
+    /// Whether the environment's choice of instructions can be followed, without loading anything.
+    ///
+    /// # Errors
+    /// When it names none, or ones that this processor does not have.
+    pub fn check(&self) -> Result<()> {
+        wanted_instructions().map(drop)
+    }
+
     /// What it runs on.
     pub fn backend(&self) -> Backend {
         self.backend

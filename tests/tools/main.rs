@@ -277,7 +277,7 @@ fn train_reads_folders_weighs_inputs_and_takes_a_prior() {
     let info: serde_json::Value =
         serde_json::from_str(&desk.says(&["model", "info", "m.safetensors", "--json"])).unwrap();
     assert_eq!(info["training"]["rows"], 40);
-    assert_eq!(info["format"], 3);
+    assert_eq!(info["format"], 4);
     let refused = |arguments: &[&str], words: &str| {
         let (status, said) = desk.fails(arguments);
         assert!(status == 2 && said.contains(words), "{status} {said}");
