@@ -20,7 +20,7 @@ def module_of(path):
 
 
 def code_of(path):
-    text = re.sub(r"#\[cfg\([^\n]*test[^\n]*\]\s*mod tests \{.*", "", path.read_text(), flags=re.S)
+    text = re.sub(r"#\[cfg\([^\n]*test[^\n]*\]\s*(?:pub\([a-z]+\) )?mod tests \{.*", "", path.read_text(), flags=re.S)
     text = re.sub(r"//[^\n]*", "", text)
     return re.sub(r'b?r?"(?:\\.|[^"\\])*"', '""', text, flags=re.S)
 
