@@ -97,7 +97,7 @@ fn what_one_cause_prints_is_told_at_once() {
     let parts: Vec<(&str, &str)> = parts.iter().map(|part| (part.as_str(), "System Notification")).collect();
     folder.write("b.csv", labelled([400, 300, 50], &parts));
     let text = logclass(&folder, &["diff", "a.csv", "b.csv"]).ended(0).text();
-    assert!(text.contains("16 (in 1 place) new, 0 gone"), "{text}");
+    assert!(text.contains("16 new (in 1 place), 0 gone"), "{text}");
     let with = "15 more templates in the same place: kernel starts part b; kernel starts part c; kernel starts \
                 part d; and 12 more";
     assert!(text.contains(with) && text.matches("  new ").count() == 1, "{text}");
