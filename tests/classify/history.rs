@@ -14,6 +14,10 @@ pattern = "(?i)out of memory|<script>"
 [[rule]]
 label = "Error"
 pattern = "failed"
+
+[[rule]]
+label = "HTTP Status"
+pattern = "^GET "
 "#;
 
 fn desk() -> Folder {

@@ -171,7 +171,7 @@ fn table(
         if column.is_empty() {
             page.push_str("<td></td>");
         } else {
-            let class = if ["Rows", "Share", "Templates", "Run", "New"].contains(column) {
+            let class = if ["Rows", "Share", "Templates", "Run", "New", "Rejected", "Took"].contains(column) {
                 " class=\"n\""
             } else {
                 ""
@@ -327,7 +327,7 @@ fn runs(figures: &Figures, page: &mut String) {
                 let _ = writeln!(
                     page,
                     "<tr><td class=\"n\">{number}</td><td class=\"t\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-                 <td class=\"n\">{}</td><td>{}</td><td>{:.1} s</td><td><bdi>{}</bdi></td></tr>",
+                 <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{:.1} s</td><td><bdi>{}</bdi></td></tr>",
                     minute(run.time),
                     grouped(run.rows),
                     grouped(run.templates),
