@@ -71,3 +71,12 @@ fn a_variable_with_a_wrong_value_is_named() {
     let ran = run(command.env("LOGCLASS_CONFIG", "nowhere.toml"), b"").refused(2, &["other.toml"]);
     assert!(!ran.stderr.contains("LOGCLASS_CONFIG"), "{}", ran.stderr);
 }
+
+#[cfg(feature = "candle")]
+#[test]
+fn instructions_of_the_native_kernels_are_no_matter_where_candle_computes() {
+    let folder = Folder::new();
+    folder.write("in.csv", SMALL);
+    let mut command = folder.logclass(["classify", "in.csv", "-q", "--backend", "candle"]);
+    run(command.env("LOGCLASS_INSTRUCTIONS", "sse9"), b"").ended(0);
+}
