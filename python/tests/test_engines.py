@@ -14,22 +14,11 @@ import time
 
 import logclass
 import pytest
+from nasty import NASTY, NOT_UTF8
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 CLICKHOUSE = REPOSITORY / "resources" / "deploy" / "clickhouse"
 ENGINES = (REPOSITORY / "docs" / "engines.md").read_text(encoding="utf-8")
-
-#: What breaks rows: null, empty, line breaks, tab, quotes, NUL, U+2028, CR, a megabyte.
-NASTY = [
-    "User 4711 logged out",
-    None,
-    "",
-    "ERROR: worker 3 crashed\nwhile reading block 9",
-    "a\tb \"quoted\" 'single' \\ \x00 \u2028 \r end",
-    "x" * 1_000_000,
-    "GET /index.html HTTP/1.1 200 512",
-]
-NOT_UTF8 = b"caf\xe9 \xff\xfe was not found"
 
 
 def recipe(language, name):

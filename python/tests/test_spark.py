@@ -13,6 +13,7 @@ import zipfile
 
 import logclass
 import pytest
+from nasty import NASTY, NOT_UTF8
 
 pytest.importorskip("pyspark", reason="pyspark is not installed (extra engines)")
 pytest.importorskip("pyarrow")
@@ -21,17 +22,6 @@ if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
 
 from logclass.spark import classify, register  # noqa: E402
 
-#: What breaks rows: null, empty, line breaks, tab, quotes, NUL, U+2028, CR, a megabyte.
-NASTY = [
-    "User 4711 logged out",
-    None,
-    "",
-    "ERROR: worker 3 crashed\nwhile reading block 9",
-    "a\tb \"quoted\" 'single' \\ \x00 \u2028 \r end",
-    "x" * 1_000_000,
-    "GET /index.html HTTP/1.1 200 512",
-]
-NOT_UTF8 = b"caf\xe9 \xff\xfe was not found"
 TRANSFORM = "classify --format ndjson --quiet"
 
 

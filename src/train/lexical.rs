@@ -5,9 +5,9 @@
 //! as a template on which abstaining is the only agreement.
 
 use super::dataset::Dataset;
-use super::folds::{count, fold_with_outliers};
-use super::regression::{self, Features, Penalty, Targets, label_weights};
-use super::select::HeldOut;
+use super::folds::{self, fold_with_outliers};
+use super::regression::{self, Features, Penalty, Targets};
+use super::select::{HeldOut, counts};
 use super::settings::Settings;
 use super::temperature::{best_temperature, likeliest};
 use crate::head::lexical::{Lexical, LexicalFigures, LexicalInfo, LexicalShape, MOST_NAMES, Trained};
@@ -46,7 +46,7 @@ pub fn choose_lexical(
         .copied()
         .chain(held_out.strangers.iter().map(|&(index, _)| dataset.templates.len() + index))
         .collect();
-    let folds_count = count(folds);
+    let folds_count = folds::count(folds);
     let all = samples.truth.len();
     let mut logits = vec![0.0; all * columns];
     for fold in 0..folds_count {
@@ -64,11 +64,7 @@ pub fn choose_lexical(
     let of_held = |sample: &usize| &logits[sample * columns..(sample + 1) * columns];
     let tested: Vec<f64> = held.iter().flat_map(of_held).copied().collect();
     let truth: Vec<u16> = held.iter().map(|&sample| samples.truth[sample]).collect();
-    let of_label = label_weights(samples.targets(), &held);
-    let counts: Vec<f64> = held
-        .iter()
-        .map(|&sample| of_label[usize::from(samples.truth[sample])] * f64::from(samples.weights[sample]))
-        .collect();
+    let counts = counts(samples.targets(), &held);
     let temperature = if held.is_empty() { 1.0 } else { best_temperature(&tested, &truth, &counts, columns) };
     let given = held_out.given().chain(held_out.strangers.iter().map(|&(_, given)| given));
     let compared: Vec<Compared> = tested

@@ -83,7 +83,7 @@ pub fn select(
     let features = encoded.features();
     let prior = settings.prior.shares(dataset);
     let targets = Targets { truth: &dataset.truth, labels, prior: &prior, weights: &dataset.weights };
-    let counts = counts(dataset, targets, &tested);
+    let counts = counts(targets, &tested);
     let severities = u32::try_from(settings.ngrams.buckets).unwrap_or(u32::MAX);
     let has_severities = dataset.templates.iter().any(|template| template.severity.is_some());
     let mut fits: Vec<Fit> = Vec::new();
@@ -171,11 +171,11 @@ pub fn select(
 }
 
 /// What each held-out template counts: as it would in training, so that what is chosen suits the prior.
-fn counts(dataset: &Dataset, targets: Targets<'_>, tested: &[usize]) -> Vec<f64> {
+pub(super) fn counts(targets: Targets<'_>, tested: &[usize]) -> Vec<f64> {
     let of_label = label_weights(targets, tested);
     tested
         .iter()
-        .map(|&sample| of_label[usize::from(dataset.truth[sample])] * f64::from(dataset.weights[sample]))
+        .map(|&sample| of_label[usize::from(targets.truth[sample])] * f64::from(targets.weights[sample]))
         .collect()
 }
 
